@@ -1,0 +1,97 @@
+//! Before the start: settings, clock, hooks.
+
+use super::Engine;
+use super::core::Core;
+use super::overrides::Overrides;
+use super::submit;
+use crate::config::Config;
+use crate::lane::Staff;
+use crate::model::Error;
+use crate::run::{Crew, Shared, WaitGraph};
+use crate::session::{LANES_MAX, Renderer, SWEEP, What};
+use crate::sync::{Arc, Mutex, par};
+use crate::time::{Clock, ManualClock};
+use crate::watch::Event;
+
+/// Builds an engine.
+#[must_use = "nothing runs before `start`"]
+pub struct Builder {
+    config: Config,
+    clock: Option<ManualClock>,
+    renderer: Option<Renderer>,
+}
+
+/// One message of a batch, as a renderer sees it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Line<'a> {
+    /// Who wrote it.
+    pub sender: Option<&'a str>,
+    /// What it says in this turn.
+    pub text: std::borrow::Cow<'a, str>,
+}
+
+impl Builder {
+    pub(super) fn new(config: Config) -> Self {
+        Self { config, clock: None, renderer: None }
+    }
+
+    /// A clock that is turned by hand, with [`Engine::advance`]: for tests and simulations.
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The host's way to write a batch as one text: its messages, oldest first, and the lines
+    /// about dropped ones. Called on workers, with no lock held.
+    pub fn renderer(
+        mut self,
+        render: impl Fn(&[Line<'_>], &[&str]) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.renderer = Some(Box::new(move |batch| {
+            let lines: Vec<_> = batch
+                .iter()
+                .map(|cell| Line {
+                    sender: cell.message.sender(),
+                    text: crate::session::turn_text(cell),
+                })
+                .collect();
+            let summary = batch.summary.iter().flat_map(|s| s.lines.iter().map(|l| &**l));
+            let summary: Vec<&str> = summary.collect();
+            render(&lines, &summary).into()
+        }));
+        self
+    }
+
+    /// Starts the engine.
+    ///
+    /// # Errors
+    /// `Invalid` for a setting out of range; `System` if no thread can be started.
+    pub fn start(self) -> Result<Engine, Error> {
+        self.config.validate()?;
+        let crew = Crew {
+            waits: WaitGraph::default(),
+            tools: par::Pool::new(self.config.engine.tool_threads),
+            submit: submit::message,
+        };
+        let staff = Arc::new(Staff::new(LANES_MAX, crew));
+        let clock = self.clock.clone().map_or_else(Clock::real, Clock::Manual);
+        let hire: Arc<dyn crate::session::Hire<_>> = Arc::clone(&staff) as Arc<_>;
+        let shared = Arc::new(Shared::new(self.config, clock, hire, self.renderer));
+        // `main` is lane 0; the others follow by name.
+        let lanes = shared.config.lanes.clone();
+        let main = lanes.get_key_value("main");
+        for (name, lane) in main.into_iter().chain(lanes.iter().filter(|(n, _)| *n != "main")) {
+            shared.doors.open(name, lane.clone())?;
+        }
+        let helpers = Mutex::new(Vec::new());
+        let overrides = Overrides::default();
+        let core = Core { shared, staff, helpers, overrides, manual: self.clock };
+        core.start_helpers()?;
+        let shared = &core.shared;
+        shared.doors.all().for_each(|door| core.staff.prime(shared, door));
+        shared.timer.arm(shared.now().plus(SWEEP), What::Sweep);
+        shared.bus.say(shared.now(), || Event::EngineStarted);
+        Ok(Engine { core: Arc::new(core) })
+    }
+}

@@ -1,0 +1,233 @@
+//! The engine's own parts, put together; and the threads that belong to no lane.
+
+use std::time::Duration;
+
+use super::builder::Builder;
+use super::overrides::Overrides;
+use crate::config::Config;
+use crate::lane::{Handler, HandlerOptions, Staff};
+use crate::model::{BoxError, Error, Reply};
+use crate::run::{Closure, Run, Shared};
+use crate::session::{Inbox, Session as Keyed};
+use crate::sync::on::{Thread, become_kind};
+use crate::sync::oneshot::{Latch, Waited, deadline};
+use crate::sync::{Arc, Mutex, thread};
+use crate::watch::{Event, LogSink, Observer, Ring};
+
+/// A lane queue. Cheap to clone: all clones are one engine. Dropping the last begins a close and
+/// does not wait for it. P12.
+#[derive(Clone)]
+pub struct Engine {
+    pub(super) core: Arc<Core>,
+}
+
+/// A thread of the engine that is told to end, and is joined if it does in time.
+pub(super) struct Helper {
+    handle: Option<thread::JoinHandle<()>>,
+    ended: Arc<Latch>,
+}
+
+/// What all clones of an engine share; its drop begins a close.
+pub(super) struct Core {
+    pub(super) shared: Arc<Shared>,
+    pub(super) staff: Arc<Staff>,
+    /// The timer's and the callbacks' thread. Locked at start and close.
+    pub(super) helpers: Mutex<Vec<Helper>>,
+    pub(super) overrides: Overrides,
+    /// Set for tests: time moves by hand.
+    pub(super) manual: Option<crate::time::ManualClock>,
+}
+
+impl Helper {
+    pub(super) fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<Self, Error> {
+        let ended = Arc::new(Latch::default());
+        let end = Arc::clone(&ended);
+        let body = move || {
+            body();
+            end.set();
+        };
+        let handle = thread::spawn(name.to_owned(), body)
+            .map_err(|e| Error::System(format!("thread {name} could not be started: {e}")))?;
+        Ok(Self { handle: Some(handle), ended })
+    }
+
+    pub(super) fn join(&mut self, until: Option<std::time::Instant>) -> Waited {
+        let waited = self.ended.wait_until(until);
+        if waited == Waited::Set
+            && let Some(handle) = self.handle.take()
+        {
+            // It has ended: joining does not block, and it catches what it calls.
+            let _ = handle.join();
+        }
+        waited
+    }
+}
+
+impl Core {
+    /// The threads that belong to no lane.
+    pub(super) fn start_helpers(&self) -> Result<(), Error> {
+        let mut helpers = self.helpers.lock();
+        if self.manual.is_none() {
+            let shared = Arc::clone(&self.shared);
+            helpers.push(Helper::start("laneq-timer", move || {
+                become_kind(Thread::Timer);
+                while let Some((at, what)) = shared.timer.next() {
+                    shared.fire(at, what);
+                }
+            })?);
+        }
+        let shared = Arc::clone(&self.shared);
+        helpers.push(Helper::start("laneq-callbacks", move || {
+            become_kind(Thread::Worker);
+            shared.call_back();
+        })?);
+        Ok(())
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // P12: never joins; a handler may hold the last handle.
+        self.begin_close();
+    }
+}
+
+impl Engine {
+    /// An engine with these settings, on the real clock.
+    ///
+    /// # Errors
+    /// `Invalid` for a setting out of range; `System` if no thread can be started.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Self::builder(config).start()
+    }
+
+    /// To choose the clock, the renderer, or anything else before the start.
+    #[must_use]
+    pub fn builder(config: Config) -> Builder {
+        Builder::new(config)
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.core.shared
+    }
+
+    /// Sets the handler of a lane, once: steerable, called on the lane's workers.
+    ///
+    /// # Errors
+    /// `UnknownLane`; `Invalid` if it is set already.
+    pub fn on_run(
+        &self,
+        lane: &str,
+        handler: impl Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        self.on_run_with(lane, HandlerOptions::default(), handler)
+    }
+
+    /// As [`on_run`](Self::on_run), saying what the handler can do.
+    ///
+    /// # Errors
+    /// As [`on_run`](Self::on_run).
+    pub fn on_run_with(
+        &self,
+        lane: &str,
+        options: HandlerOptions,
+        handler: impl Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let door = self.shared().doors.named(lane)?;
+        let handler = Handler { options, handle: Box::new(handler) };
+        self.core.staff.handlers.set(Some(door.id), handler)?;
+        door.set_inbox(inbox(options));
+        Ok(())
+    }
+
+    /// Sets the handler of every lane that has none of its own, now or later.
+    ///
+    /// # Errors
+    /// `Invalid` if it is set already.
+    pub fn on_run_any(
+        &self,
+        options: HandlerOptions,
+        handler: impl Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let before: Vec<_> =
+            self.shared().doors.all().map(|d| self.core.staff.has_handler(d.id)).collect();
+        let handler = Handler { options, handle: Box::new(handler) };
+        self.core.staff.handlers.set(None, handler)?;
+        for (door, had) in self.shared().doors.all().zip(before) {
+            if !had {
+                door.set_inbox(inbox(options));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds somebody who hears every event from now on, in order.
+    ///
+    /// # Errors
+    /// `System` if the thread for it cannot be started.
+    pub fn observe(&self, observer: Arc<dyn Observer>) -> Result<(), Error> {
+        let bus = &self.shared().bus;
+        bus.subscribe(observer)
+            .map_err(|e| Error::System(format!("thread laneq-events could not be started: {e}")))
+    }
+
+    /// Sends every event to the `log` facade: target `laneq`, with key-values.
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe).
+    pub fn log_events(&self) -> Result<(), Error> {
+        self.observe(Arc::new(LogSink))
+    }
+
+    /// A ring of the newest events, to be polled; `limits.ring_events` long.
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe).
+    pub fn ring(&self) -> Result<Ring, Error> {
+        let ring = Ring::new(self.shared().config.limits.ring_events);
+        self.observe(Arc::new(ring.clone()))?;
+        Ok(ring)
+    }
+
+    /// An event of the host's own, in order with the engine's. Never blocks.
+    pub fn note(&self, name: &'static str, detail: String) {
+        let shared = self.shared();
+        shared.bus.say(shared.now(), || Event::Note { name, detail });
+    }
+
+    /// How many events wait for delivery: a host that must lose none waits while there are many.
+    #[must_use]
+    pub fn events_behind(&self) -> u64 {
+        self.shared().bus.behind()
+    }
+
+    /// Blocks until every event so far is delivered; false if the time is over first. Not inside
+    /// an observer.
+    #[must_use]
+    pub fn settle_events(&self, timeout: Duration) -> bool {
+        self.shared().bus.settle(0, deadline(timeout)) == Waited::Set
+    }
+
+    /// Turns a hand-cranked clock, and does all that comes due on the way, on this thread.
+    /// Nothing happens on the real clock.
+    pub fn advance(&self, by: Duration) {
+        let Some(clock) = &self.core.manual else { return };
+        let shared = self.shared();
+        let end = clock.now().plus(by);
+        // Step by step, so that what comes due first happens first and at its own time.
+        while let Some(at) = shared.timer.earliest().filter(|at| *at <= end) {
+            clock.turn(at.since(clock.now()));
+            while let Some((at, what)) = shared.timer.pop_due() {
+                shared.fire(at, what);
+            }
+        }
+        clock.turn(end.since(clock.now()));
+    }
+}
+
+pub(super) fn inbox(options: HandlerOptions) -> Inbox {
+    if options.steerable { Inbox::Open } else { Inbox::Never }
+}
+
+/// The session of a key, as the engine's other files call it.
+pub(super) type Session = Keyed<Closure>;

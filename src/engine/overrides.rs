@@ -1,0 +1,46 @@
+//! Sessions with settings of their own: a bounded table. Its references pin their sessions, so
+//! that an idle one keeps its settings.
+
+use std::collections::HashMap;
+
+use super::core::Session;
+use crate::model::{Error, Mode};
+use crate::run::Shared;
+use crate::sync::{Arc, Mutex};
+
+#[derive(Default)]
+pub(super) struct Overrides(Mutex<HashMap<Arc<str>, Arc<Session>>>);
+
+impl Overrides {
+    pub(super) fn set(
+        &self,
+        shared: &Arc<Shared>,
+        key: &str,
+        mode: Option<Mode>,
+    ) -> Result<(), Error> {
+        let session = shared.table.session(key);
+        let unpinned = self.pin(shared, &session, mode)?;
+        session.lock().machine.set_mode(mode);
+        drop(unpinned);
+        Ok(())
+    }
+
+    /// Pins or unpins; two locks are never held at once, so the session's comes after.
+    fn pin(
+        &self,
+        shared: &Shared,
+        session: &Arc<Session>,
+        mode: Option<Mode>,
+    ) -> Result<Option<Arc<Session>>, Error> {
+        let mut pinned = self.0.lock();
+        if mode.is_none() {
+            return Ok(pinned.remove(&session.key));
+        }
+        let most = shared.config.limits.overrides;
+        if pinned.len() >= most && !pinned.contains_key(&session.key) {
+            let text = format!("{most} sessions have settings of their own: the bound");
+            return Err(Error::Full(text));
+        }
+        Ok(pinned.insert(Arc::clone(&session.key), Arc::clone(session)))
+    }
+}

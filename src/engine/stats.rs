@@ -1,0 +1,62 @@
+//! Figures: one snapshot of the counters, and an audit that counts message by message.
+
+use super::Engine;
+use crate::model::{Fate, Outcome};
+use crate::run::Closure;
+use crate::session::Door;
+use crate::sync::atomic::Ordering;
+use crate::watch::{Audit, Count, LaneStats, Stats};
+
+impl Engine {
+    /// One snapshot of all figures. Takes no session's lock. Counters are exact whenever no call
+    /// is in flight.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let shared = self.shared();
+        let sum = |what| shared.counters.sum(what);
+        let outcomes = [Outcome::Done, Outcome::Failed, Outcome::Stopped, Outcome::Panicked];
+        Stats {
+            accepted: sum(Count::Accepted),
+            refused: sum(Count::Refused),
+            pending: shared.pending.taken(),
+            pending_bytes: shared.bytes.taken(),
+            fates: Fate::ALL.map(|fate| sum(Count::Fate(fate))),
+            runs: outcomes.map(|outcome| sum(Count::Run(outcome))),
+            sessions: shared.table.len() as u64,
+            events_lost: shared.bus.lost(),
+            order_violations: sum(Count::OrderViolation),
+            double_runs: sum(Count::DoubleRun),
+            lanes: shared.doors.all().map(|door| lane(door)).collect(),
+            sampled: true,
+        }
+    }
+
+    /// Locks every session once and counts what is in it: the second view of P4.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        let mut audit = Audit::default();
+        self.shared().table.for_each(|session| {
+            let locked = session.lock();
+            audit.sessions += 1;
+            audit.pending += locked.machine.pending();
+            audit.unbalanced += u64::from(!locked.machine.balances());
+        });
+        audit
+    }
+}
+
+fn lane(door: &Door<Closure>) -> LaneStats {
+    let word = door.gate.word();
+    LaneStats {
+        name: door.name.to_string(),
+        concurrency: word.cap,
+        executing: word.executing,
+        waiting: door.lent.load(Ordering::SeqCst),
+        ready: word.tickets,
+        workers: door.workers.load(Ordering::SeqCst),
+        idle: word.idle,
+        lane_wait: door.lane_wait.percentiles(),
+        message_wait: door.message_wait.percentiles(),
+        run: door.run.percentiles(),
+    }
+}

@@ -1,0 +1,383 @@
+//! The one way in: a message or closure is checked, counted, and admitted by its session.
+
+use std::time::Duration;
+
+use crate::config::check::lane_name;
+use crate::model::{Error, LaneId, Message, Priority, Reason, Refused};
+use crate::run::{Closure, Job, Pending, Receipt, Run, Session, Shared};
+use crate::session::{Cell, Door, Landed, NotAdmitted, Origin};
+use crate::sync::on::{Thread, confined_to, kind};
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::watch::{Count, Event, Room};
+
+use super::Engine;
+
+const MS: Duration = Duration::from_millis(1);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl Engine {
+    /// Submits a message. Never waits for a lane; it may wait for the session's lock, which is
+    /// never held while host code runs.
+    ///
+    /// # Errors
+    /// The message comes back with the reason: it is the host's again, unchanged.
+    pub fn submit(&self, message: Message) -> Result<Receipt, Refused> {
+        message_from(self.shared(), None, message, Origin::Outside, 0)
+    }
+
+    /// Queues code under a key, with a receipt for its value. It shares order and fates with the
+    /// key's messages; it is never merged, dropped as a victim or retried.
+    ///
+    /// # Errors
+    /// `UnknownLane`, `Full`, `TooLarge` or `Invalid` (the key), `Draining`, `Closed`.
+    pub fn enqueue<T: Clone + Send + 'static>(
+        &self,
+        lane: &str,
+        key: &str,
+        code: impl FnOnce(&Run) -> T + Send + 'static,
+    ) -> Result<Receipt<T>, Refused<()>> {
+        let (shared, door) = (self.shared(), self.door_of(lane)?);
+        check_key(shared, key).map_err(|r| r.of(()))?;
+        let session = shared.table.session(key);
+        task(shared, door, &session, code).map(|(receipt, _)| receipt)
+    }
+
+    /// Queues code under a key; nobody will ask for it. The fastest way in but for
+    /// [`Session::fire`](super::Session::fire).
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    pub fn fire(
+        &self,
+        lane: &str,
+        key: &str,
+        code: impl FnOnce(&Run) + Send + 'static,
+    ) -> Result<(), Refused<()>> {
+        let (shared, door) = (self.shared(), self.door_of(lane)?);
+        check_key(shared, key).map_err(|r| r.of(()))?;
+        let session = shared.table.session(key);
+        fire(shared, door, &session, Closure::Fire(Box::new(code)))
+    }
+
+    /// Queues code without a key: first in, first out in its lane, and in parallel.
+    ///
+    /// # Errors
+    /// `UnknownLane`, `Full` (`limits.keyless_cap` wait in the lane), `Draining`, `Closed`.
+    pub fn enqueue_keyless<T: Clone + Send + 'static>(
+        &self,
+        lane: &str,
+        code: impl FnOnce(&Run) -> T + Send + 'static,
+    ) -> Result<Receipt<T>, Refused<()>> {
+        let (shared, door) = (self.shared(), self.door_of(lane)?);
+        self.keyless(door, |session| {
+            let (mut receipt, ()) = task(shared, door, session, code)?;
+            receipt.session = Some(Arc::clone(session));
+            Ok(receipt)
+        })
+    }
+
+    /// As [`enqueue_keyless`](Self::enqueue_keyless), without a receipt.
+    ///
+    /// # Errors
+    /// As [`enqueue_keyless`](Self::enqueue_keyless).
+    pub fn fire_keyless(
+        &self,
+        lane: &str,
+        code: impl FnOnce(&Run) + Send + 'static,
+    ) -> Result<(), Refused<()>> {
+        let (shared, door) = (self.shared(), self.door_of(lane)?);
+        self.keyless(door, |session| fire(shared, door, session, Closure::Fire(Box::new(code))))
+    }
+
+    fn door_of(&self, lane: &str) -> Result<&Arc<Door<Closure>>, Refused<()>> {
+        self.shared().doors.named(lane).map_err(|e| refused(&e).of(()))
+    }
+
+    fn keyless<R>(
+        &self,
+        door: &Arc<Door<Closure>>,
+        admit: impl FnOnce(&Arc<Session>) -> Result<R, Refused<()>>,
+    ) -> Result<R, Refused<()>> {
+        let shared = self.shared();
+        let cap = shared.config.limits.keyless_cap;
+        let more = |n: u32| (n < cap).then_some(n + 1);
+        if door.keyless.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_err() {
+            let detail = format!("{cap} closures without a key wait in {:?}: the cap", door.name);
+            shared.counters.add(Count::Refused, 1);
+            return Err(Refused::new((), Reason::Full, detail));
+        }
+        let session = shared.table.loose(&"".into());
+        // Counted out again by the worker that takes its ticket, or here if there is none.
+        admit(&session).inspect_err(|_| {
+            door.keyless.fetch_sub(1, Ordering::SeqCst);
+        })
+    }
+}
+
+/// A refusal before it knows what it refuses.
+pub(super) struct No {
+    reason: Reason,
+    detail: String,
+}
+
+impl No {
+    pub(super) fn of<M>(self, message: M) -> Refused<M> {
+        Refused::new(message, self.reason, self.detail)
+    }
+}
+
+fn no(reason: Reason, detail: impl Into<String>) -> No {
+    No { reason, detail: detail.into() }
+}
+
+fn refused(error: &Error) -> No {
+    let reason = match error {
+        Error::UnknownLane { .. } => Reason::UnknownLane,
+        Error::Full(_) => Reason::Full,
+        Error::Closed => Reason::Closed,
+        _ => Reason::Invalid,
+    };
+    no(reason, error.to_string())
+}
+
+pub(super) fn check_key(shared: &Shared, key: &str) -> Result<(), No> {
+    let most = shared.config.limits.key_bytes;
+    if key.is_empty() {
+        return Err(no(Reason::Invalid, "the session key is empty: give it 1 byte or more"));
+    }
+    if key.len() > most {
+        let length = key.len();
+        let detail = format!("the session key has {length} bytes: {most} is the most");
+        return Err(no(Reason::TooLarge, detail));
+    }
+    Ok(())
+}
+
+/// What is wrong with a message by itself, whatever its session does.
+fn check(shared: &Shared, message: &Message) -> Result<(), No> {
+    check_key(shared, &message.key)?;
+    let details = message.details();
+    if message.text.is_empty() && details.payload.is_none() {
+        return Err(no(Reason::Invalid, "neither text nor payload: give at least one"));
+    }
+    let (bytes, most) = (message.bytes(), shared.config.limits.message_bytes);
+    if bytes > most {
+        let detail = format!("the message has {bytes} bytes: {most} is the most");
+        return Err(no(Reason::TooLarge, detail));
+    }
+    if let Some(attempts) = details.attempts
+        && !(1..=100).contains(&attempts)
+    {
+        return Err(no(Reason::Invalid, format!("attempts {attempts}: the range is 1 to 100")));
+    }
+    if let Some(ttl) = details.ttl
+        && !(MS..=MONTH).contains(&ttl)
+    {
+        return Err(no(Reason::Invalid, format!("ttl {ttl:?}: the range is 1 ms to 30 days")));
+    }
+    if message.id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 1024) {
+        return Err(no(Reason::Invalid, "an id has 1 to 1,024 bytes"));
+    }
+    Ok(())
+}
+
+/// The lane of a message: the one it names, else `main`. A run of an isolated lane may submit
+/// only into its own.
+fn lane_of<'a>(
+    shared: &'a Shared,
+    message: &Message,
+    known: Option<LaneId>,
+) -> Result<&'a Arc<Door<Closure>>, No> {
+    let door = match (&message.lane, known) {
+        (Some(name), _) if &**name != "auto" => {
+            shared.doors.named(name).map_err(|e| refused(&e))?
+        }
+        (_, Some(lane)) => shared.doors.get(lane),
+        _ => shared.doors.get(LaneId(0)),
+    };
+    if let Some(own) = confined_to()
+        && own != door.id.0
+        && kind() != Thread::Host
+    {
+        let own = &shared.doors.get(LaneId(own)).name;
+        let detail = format!(
+            "a run of the isolated lane {own:?} may submit only into it, not into {:?}",
+            lane_name(&door.name)
+        );
+        return Err(no(Reason::Isolated, detail));
+    }
+    Ok(door)
+}
+
+/// The engine's submit, as runs call it for their children.
+pub(super) fn message(
+    shared: &Arc<Shared>,
+    message: Message,
+    origin: Origin,
+    depth: u8,
+) -> Result<Receipt, Refused> {
+    message_from(shared, None, message, origin, depth)
+}
+
+/// Submits a message whose session or lane the caller may know already.
+pub(super) fn message_from(
+    shared: &Arc<Shared>,
+    known: Option<(&Arc<Session>, LaneId)>,
+    message: Message,
+    origin: Origin,
+    depth: u8,
+) -> Result<Receipt, Refused> {
+    match admit(shared, known, message, origin, depth) {
+        Ok(receipt) => Ok(receipt),
+        Err((message, no)) => {
+            shared.counters.add(Count::Refused, 1);
+            let (reason, detail) = (no.reason, no.detail.clone());
+            let id = message.id.clone().map(crate::model::MessageId::Given);
+            let key = Arc::clone(&message.key);
+            shared.bus.say(shared.now(), || Event::Refused { id, key, reason, detail });
+            Err(no.of(message))
+        }
+    }
+}
+
+fn admit(
+    shared: &Arc<Shared>,
+    known: Option<(&Arc<Session>, LaneId)>,
+    message: Message,
+    origin: Origin,
+    depth: u8,
+) -> Result<Receipt, (Message, No)> {
+    let door = match check(shared, &message)
+        .and_then(|()| lane_of(shared, &message, known.map(|(_, lane)| lane)))
+    {
+        Ok(door) => door,
+        Err(no) => return Err((message, no)),
+    };
+    let bytes = message.bytes() as u64;
+    if let Err(no) = take_room(shared, bytes) {
+        return Err((message, no));
+    }
+    let found;
+    let session = match known {
+        Some((session, _)) => session,
+        None => {
+            found = shared.table.session_shared(&message.key);
+            &found
+        }
+    };
+    let now = shared.now();
+    let priority = message.priority;
+    let cell = Arc::new(cell(shared, message, session.serial, door.id, depth, now));
+    let answer = shared.transition(session, now, |m, cx| m.admit(&cell, origin, cx));
+    match answer {
+        Ok(landed) => {
+            shared.counters.add(Count::Accepted, 1);
+            let pending: Arc<dyn Pending<_>> = Arc::clone(&cell) as Arc<_>;
+            Ok(Receipt { pending, cell: Some(cell), session: None, landed, priority })
+        }
+        Err(NotAdmitted { reason, detail }) => {
+            give_room(shared, bytes);
+            // Nobody else has seen the cell: the message comes home as it was.
+            let message = Arc::into_inner(cell).expect("a refused cell is the caller's").message;
+            Err((message, no(reason, detail)))
+        }
+    }
+}
+
+fn cell(
+    shared: &Shared,
+    message: Message,
+    serial: u64,
+    lane: LaneId,
+    depth: u8,
+    now: crate::time::Moment,
+) -> Cell {
+    let queue = &shared.config.queue;
+    let details = message.details();
+    let expires = details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl));
+    let deadline = details.deadline;
+    let attempts = details.attempts.unwrap_or(queue.attempts);
+    let mut cell = Cell::new(message, serial, lane);
+    (cell.expires, cell.deadline, cell.attempts, cell.depth) = (expires, deadline, attempts, depth);
+    cell
+}
+
+/// P9: the engine-wide bounds.
+fn take_room(shared: &Shared, bytes: u64) -> Result<(), No> {
+    if shared.pending.take(1) == Room::Full {
+        let most = shared.config.limits.max_pending;
+        return Err(no(Reason::Full, format!("{most} messages wait in the engine: the most")));
+    }
+    if bytes > 0 && shared.bytes.take(bytes) == Room::Full {
+        shared.pending.give(1);
+        let most = shared.config.limits.max_bytes;
+        return Err(no(Reason::Full, format!("{most} bytes wait in the engine: the most")));
+    }
+    Ok(())
+}
+
+fn give_room(shared: &Shared, bytes: u64) {
+    shared.pending.give(1);
+    if bytes > 0 {
+        shared.bytes.give(bytes);
+    }
+    shared.nudge_drain();
+}
+
+/// Fire and forget, into a known session and lane.
+#[inline]
+pub(super) fn fire(
+    shared: &Arc<Shared>,
+    door: &Arc<Door<Closure>>,
+    session: &Arc<Session>,
+    code: Closure,
+) -> Result<(), Refused<()>> {
+    closure(shared, door, session, code).map(drop)
+}
+
+fn closure(
+    shared: &Arc<Shared>,
+    door: &Arc<Door<Closure>>,
+    session: &Arc<Session>,
+    code: Closure,
+) -> Result<Landed, Refused<()>> {
+    if shared.pending.take(1) == Room::Full {
+        shared.counters.add(Count::Refused, 1);
+        let most = shared.config.limits.max_pending;
+        let detail = format!("{most} messages wait in the engine: the most");
+        return Err(Refused::new((), Reason::Full, detail));
+    }
+    let origin = if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
+    let clock = matches!(code, Closure::Task(_)).then(|| shared.now());
+    let answer = shared.transition_lazily(session, clock, |m, cx| {
+        m.admit_closure(code, door.id, Priority::Normal, origin, cx)
+    });
+    match answer {
+        Ok(landed) => {
+            shared.counters.add(Count::Accepted, 1);
+            Ok(landed)
+        }
+        Err((NotAdmitted { reason, detail }, code)) => {
+            give_room(shared, 0);
+            shared.counters.add(Count::Refused, 1);
+            // P7: the host's code is dropped outside the lock.
+            drop(code);
+            Err(Refused::new((), reason, detail))
+        }
+    }
+}
+
+/// With a receipt, into a known session and lane.
+pub(super) fn task<T: Clone + Send + 'static>(
+    shared: &Arc<Shared>,
+    door: &Arc<Door<Closure>>,
+    session: &Arc<Session>,
+    code: impl FnOnce(&Run) -> T + Send + 'static,
+) -> Result<(Receipt<T>, ()), Refused<()>> {
+    let job = Arc::new(Job::new(code, Arc::clone(&session.key), session.serial));
+    let landed = closure(shared, door, session, Closure::Task(Arc::clone(&job) as Arc<_>))?;
+    let priority = Priority::Normal;
+    let receipt = Receipt { pending: job, cell: None, session: None, landed, priority };
+    Ok((receipt, ()))
+}

@@ -1,0 +1,196 @@
+//! One run, from its start to its fate: the host's code in the middle, and nothing of it escapes.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Staff;
+use crate::model::{Fate, Outcome, Reply, RunId, Settled};
+use crate::run::{Closure, Run, Shared};
+use crate::session::{Batch, Code, Door, End, Ended, Finished, Slice, Started, Ticketed, Work};
+use crate::sync::Arc;
+use crate::time::Moment;
+use crate::watch::Count;
+
+/// Whether a worker goes on after a run.
+pub(super) enum After {
+    /// The session's next run, in the same slice.
+    Next(Started<Closure>),
+    /// The session has its ticket again, or rests.
+    Over,
+    /// The run was abandoned: this worker was replaced, and its slot is another's.
+    Replaced,
+}
+
+/// What of a run must be told once it has ended.
+enum Due {
+    Fired,
+    Task(Closure),
+    Batch(Arc<Batch>),
+}
+
+/// Executes one run and ends it, in one step with the start of the next if the slice goes on.
+pub(super) struct Execution<'a> {
+    pub(super) staff: &'a Staff,
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) door: &'a Arc<Door<Closure>>,
+    /// The last reading of the clock: a run's end is the next run's start.
+    pub(super) now: Moment,
+    /// Whether the next reading may be left out: fired closures are not timed one by one.
+    pub(super) unread: u32,
+}
+
+impl Execution<'_> {
+    /// Runs with less than this many since the last reading of the clock skip the next one.
+    const CLOCK_EVERY: u32 = 8;
+
+    pub(super) fn run(
+        &mut self,
+        run: &mut Run,
+        started: Started<Closure>,
+        slice: Option<(&Ticketed, RunId)>,
+    ) -> After {
+        let admitted = started.admitted;
+        if let Some(admitted) = admitted {
+            self.door.message_wait.record(self.now.since(admitted));
+        }
+        if run.session().begin(started.run.get()) != 0 {
+            // P1: another run of this key has not ended.
+            self.shared.counters.add(Count::DoubleRun, 1);
+        }
+        let (end, due) = self.call(run, started);
+        self.read_clock(admitted.is_some());
+        self.finish(run, end, due, admitted.is_some(), slice)
+    }
+
+    fn read_clock(&mut self, timed: bool) {
+        self.unread += 1;
+        if timed || self.unread >= Self::CLOCK_EVERY {
+            self.now = self.shared.now();
+            self.unread = 0;
+        }
+    }
+
+    /// The host's code. P7: no lock is held, and a panic ends here.
+    fn call(&self, run: &mut Run, started: Started<Closure>) -> (End, Due) {
+        let batch = match &started.work {
+            Work::Messages(batch) => Some(Arc::clone(batch)),
+            Work::Closure(_) => None,
+        };
+        match (run.renew(started), batch) {
+            (Some(Closure::Fire(code)), _) => {
+                let came = catch_unwind(AssertUnwindSafe(|| code(run)));
+                (came.map_or_else(|p| panicked(&p), |()| End::Done(None)), Due::Fired)
+            }
+            (Some(Closure::Task(task)), _) => {
+                let came = catch_unwind(AssertUnwindSafe(|| task.call(run)));
+                let end = came.map_or_else(|p| panicked(&p), |()| End::Done(None));
+                (end, Due::Task(Closure::Task(task)))
+            }
+            (None, Some(batch)) => (self.handle(run), Due::Batch(batch)),
+            (None, None) => unreachable!("a run has a closure or a batch"),
+        }
+    }
+
+    fn handle(&self, run: &Run) -> End {
+        let Some(handler) = self.staff.handlers.get(self.door.id) else {
+            let error = format!("lane {:?} has no handler", self.door.name);
+            return End::Failed { error: error.into(), cause: None };
+        };
+        match catch_unwind(AssertUnwindSafe(|| (handler.handle)(run))) {
+            Ok(Ok(reply)) => End::Done(Some(reply)),
+            Ok(Err(error)) => {
+                let text = error.to_string();
+                // P7: the host's error is dropped here; its own drop may panic too.
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(error)));
+                End::Failed { error: text.into(), cause: run.failure() }
+            }
+            Err(panic) => panicked(&panic),
+        }
+    }
+
+    fn finish(
+        &mut self,
+        run: &Run,
+        end: End,
+        due: Due,
+        timed: bool,
+        slice: Option<(&Ticketed, RunId)>,
+    ) -> After {
+        let done = matches!(end, End::Done(_));
+        if !done {
+            run.cancel_children();
+        }
+        let reply = match &end {
+            End::Done(reply) => reply.clone(),
+            _ => None,
+        };
+        run.session().ended();
+        let id = run.id();
+        let slice = slice.map(|(ticket, next)| Slice { ticket: *ticket, run: next });
+        let finished = self.shared.transition(run.session(), self.now, |machine, cx| {
+            machine.finish(id, end, slice.as_ref(), cx)
+        });
+        match finished {
+            Finished::Stale => After::Replaced,
+            Finished::Ended(ended, next) => {
+                if timed {
+                    self.door.run.record(self.now.since(ended.started));
+                }
+                self.tell(run, &ended, due, reply);
+                next.map_or(After::Over, After::Next)
+            }
+        }
+    }
+
+    /// Tells the counters and the receipts. P4.
+    fn tell(&self, run: &Run, ended: &Ended, due: Due, reply: Option<Reply>) {
+        self.shared.counters.add(Count::Run(ended.outcome), 1);
+        let Some(fate) = ended.fate else { return };
+        match due {
+            Due::Fired => self.shared.book(fate, 1, 0),
+            Due::Task(closure) => {
+                closure.tell(settled(run, ended, fate));
+                self.shared.book(fate, 1, 0);
+            }
+            Due::Batch(batch) => self.tell_batch(run, ended, fate, &batch, reply),
+        }
+        self.shared.nudge_drain();
+    }
+
+    fn tell_batch(
+        &self,
+        run: &Run,
+        ended: &Ended,
+        fate: Fate,
+        batch: &Arc<Batch>,
+        mut reply: Option<Reply>,
+    ) {
+        let bytes: usize = batch.iter().map(|cell| cell.message.bytes()).sum();
+        for (idx, cell) in batch.iter().enumerate() {
+            let key = &run.session().key;
+            self.shared.report(&cell.id(), key, fate, || cell.message.clone());
+            // One run has one reply, and exactly one receipt of its batch has the lead.
+            let lead = idx + 1 == batch.as_slice().len();
+            let reply = if lead { reply.take() } else { None };
+            let Settled { fate, run, outcome, error, .. } = settled(run, ended, fate);
+            cell.telling.tell(Settled { fate, run, outcome, reply, lead, error });
+        }
+        self.shared.book(fate, u64::from(batch.len()), bytes as u64);
+    }
+}
+
+fn settled(run: &Run, ended: &Ended, fate: Fate) -> Settled<()> {
+    let error = ended.error.clone().filter(|_| ended.outcome != Outcome::Done);
+    let (run, outcome) = (Some(run.id()), Some(ended.outcome));
+    Settled { fate, run, outcome, reply: None, lead: false, error }
+}
+
+/// What a panic said, as far as it said anything.
+fn panicked(panic: &Box<dyn Any + Send>) -> End {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".to_owned());
+    End::Panicked { error: text.into() }
+}

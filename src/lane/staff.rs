@@ -1,0 +1,183 @@
+//! Who works: threads started when a ticket finds nobody, and counted until they have left.
+
+use std::time::Instant;
+
+use super::Handlers;
+use super::worker::{Leaves, Worker};
+use crate::model::{LaneId, RunId};
+use crate::run::{Closure, Crew, Shared};
+use crate::session::{Door, Hire};
+use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, Condvar, Mutex, thread};
+use crate::watch::Event;
+
+/// Whether an idle worker may leave.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retired {
+    Yes,
+    No,
+}
+
+/// An abandoned run whose handler still executes.
+#[derive(Clone, Debug)]
+pub(crate) struct Orphan {
+    pub(crate) run: RunId,
+    pub(crate) key: Arc<str>,
+    pub(crate) lane: Arc<str>,
+    pub(crate) since: Instant,
+}
+
+#[derive(Default)]
+struct Roll {
+    handles: Vec<thread::JoinHandle<()>>,
+    /// Threads that have not left.
+    alive: usize,
+    orphans: Vec<Orphan>,
+}
+
+/// The workers of all lanes, and what they call.
+pub(crate) struct Staff {
+    pub(crate) handlers: Handlers,
+    pub(crate) crew: Arc<Crew>,
+    /// Locked when a thread starts or leaves. A leaf.
+    roll: Mutex<Roll>,
+    left: Condvar,
+}
+
+impl Staff {
+    pub(crate) fn new(lanes: usize, crew: Crew) -> Self {
+        Self {
+            handlers: Handlers::new(lanes),
+            crew: Arc::new(crew),
+            roll: Mutex::new(Roll::default()),
+            left: Condvar::new(),
+        }
+    }
+
+    /// Starts workers ahead of the first message, for small lanes.
+    pub(crate) fn prime(self: &Arc<Self>, shared: &Arc<Shared>, door: &Arc<Door<Closure>>) {
+        const SMALL: u32 = 8;
+        let cap = door.gate.word().cap;
+        if cap <= SMALL {
+            (0..cap).for_each(|_| Arc::clone(self).hire(shared, door));
+        }
+    }
+
+    /// Counts one more worker of the lane, if it may have one: its concurrency, plus spares for
+    /// slots that are lent.
+    fn count_in(shared: &Shared, door: &Door<Closure>) -> bool {
+        let spares = shared.config.engine.spare_workers;
+        let allowed = door.gate.word().cap + door.lent.load(Ordering::SeqCst).min(spares);
+        let count = |n: u32| (n < allowed).then_some(n + 1);
+        door.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count).is_ok()
+    }
+
+    pub(super) fn count_out(&self, door: &Door<Closure>) {
+        door.workers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// An idle worker leaves, unless it is the lane's last, or a ticket came meanwhile whose
+    /// sender still counted on it.
+    pub(super) fn retire(&self, door: &Door<Closure>) -> Retired {
+        let fewer = |n: u32| (n > 1).then(|| n - 1);
+        if door.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_err() {
+            return Retired::No;
+        }
+        let word = door.gate.word();
+        if word.tickets > 0 && word.executing < word.cap {
+            door.workers.fetch_add(1, Ordering::SeqCst);
+            return Retired::No;
+        }
+        Retired::Yes
+    }
+
+    /// The thread of an abandoned run no longer counts; another may be started for it.
+    pub(crate) fn orphan(&self, door: &Door<Closure>, orphan: Orphan) {
+        self.count_out(door);
+        self.roll.lock().orphans.push(orphan);
+    }
+
+    /// Abandoned runs whose handlers still execute.
+    pub(crate) fn orphans(&self) -> Vec<Orphan> {
+        self.roll.lock().orphans.clone()
+    }
+
+    fn start(self: &Arc<Self>, shared: &Arc<Shared>, door: &Arc<Door<Closure>>, n: u32) {
+        let name = format!("laneq-{}-{n}", door.name);
+        let mut worker = Worker::new(Arc::clone(self), Arc::clone(shared), Arc::clone(door));
+        let staff = Arc::clone(self);
+        self.roll.lock().alive += 1;
+        let body = move || {
+            let leaves = worker.work();
+            staff.leave(leaves, &worker);
+        };
+        match thread::spawn(name, body) {
+            Ok(handle) => {
+                let mut roll = self.roll.lock();
+                let (gone, here): (Vec<_>, Vec<_>) =
+                    std::mem::take(&mut roll.handles).into_iter().partition(|h| h.is_finished());
+                roll.handles = here;
+                roll.handles.push(handle);
+                drop(roll);
+                // They have left: joining does not block. A worker catches what it calls.
+                gone.into_iter().for_each(|h| drop(h.join()));
+            }
+            Err(error) => self.not_started(shared, door, &error),
+        }
+    }
+
+    /// The ticket stays, and the next one tries again.
+    fn not_started(&self, shared: &Shared, door: &Door<Closure>, error: &std::io::Error) {
+        self.count_out(door);
+        self.roll.lock().alive -= 1;
+        self.left.notify_all();
+        let (lane, error) = (Arc::clone(&door.name), error.to_string());
+        shared.bus.say(shared.now(), || Event::WorkerFailed { lane, error });
+    }
+
+    fn leave(&self, leaves: Leaves, worker: &Worker) {
+        let mut roll = self.roll.lock();
+        roll.alive -= 1;
+        if leaves == Leaves::Replaced
+            && let Some(run) = worker.last_run()
+        {
+            roll.orphans.retain(|orphan| orphan.run != run);
+        }
+        drop(roll);
+        self.left.notify_all();
+    }
+
+    /// Blocks until every thread has left, at most until `until`; answers whether they have.
+    pub(crate) fn wait_gone(&self, until: Option<Instant>) -> bool {
+        let mut roll = self.roll.lock();
+        while roll.alive > 0 {
+            match until {
+                None => self.left.wait(&mut roll),
+                Some(at) if self.left.wait_until(&mut roll, at).timed_out() => break,
+                Some(_) => {}
+            }
+        }
+        if roll.alive > 0 {
+            return false;
+        }
+        let handles = std::mem::take(&mut roll.handles);
+        drop(roll);
+        handles.into_iter().for_each(|h| drop(h.join()));
+        true
+    }
+
+    /// Runs of a lane that nobody will execute, in words for the host.
+    pub(crate) fn has_handler(&self, lane: LaneId) -> bool {
+        self.handlers.get(lane).is_some()
+    }
+}
+
+impl Hire<Closure> for Staff {
+    fn hire(self: Arc<Self>, shared: &Arc<Shared>, door: &Arc<Door<Closure>>) {
+        if Self::count_in(shared, door) {
+            let n = door.workers.load(Ordering::SeqCst);
+            self.start(shared, door, n);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A worker: one thread of one lane. A slot first, then a ticket, then a slice of runs.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::Staff;
+use super::execute::{After, Execution};
+use super::staff::Retired;
+use crate::model::RunId;
+use crate::run::{Closure, Run, Shared};
+use crate::session::{Claimed, Door, Found, Open, Started, Tag, Ticket, Ticketed, Woken};
+use crate::sync::on::{Thread, become_kind, confine};
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::time::Moment;
+
+/// Runs of one slice.
+const SLICE_RUNS: u32 = 64;
+/// Time of one slice.
+const SLICE_TIME: Duration = Duration::from_millis(1);
+
+/// How a worker's thread ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// Idle for long, or the engine closes: it is counted out.
+    Retired,
+    /// Its run was abandoned: it was counted out then.
+    Replaced,
+}
+
+pub(super) struct Worker {
+    pub(super) staff: Arc<Staff>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) door: Arc<Door<Closure>>,
+    run_ids: Range<u64>,
+    /// The run that it executed last: the one that was abandoned, if it was replaced.
+    last: Option<RunId>,
+}
+
+impl Worker {
+    pub(super) fn new(staff: Arc<Staff>, shared: Arc<Shared>, door: Arc<Door<Closure>>) -> Self {
+        Self { staff, shared, door, run_ids: 0..0, last: None }
+    }
+
+    pub(super) fn last_run(&self) -> Option<RunId> {
+        self.last
+    }
+
+    /// The thread's whole life.
+    pub(super) fn work(&mut self) -> Leaves {
+        become_kind(Thread::Worker);
+        confine(self.door.settings.isolated.then_some(self.door.id.0));
+        let mut found = self.door.gate.look();
+        loop {
+            found = match found {
+                Found::Ticket => match self.take_ticket() {
+                    Slot::Mine => self.door.gate.leave_and_look(),
+                    Slot::Gone => return Leaves::Replaced,
+                },
+                Found::Sleep => match self.sleep() {
+                    Sleeps::Leave => return Leaves::Retired,
+                    Sleeps::Look => self.door.gate.look(),
+                },
+            }
+        }
+    }
+
+    /// Sleeps until it is rung for, or for as long as an idle worker stays.
+    fn sleep(&self) -> Sleeps {
+        // The gate counts this sleeper already: a close after this reading rings for it.
+        if self.shared.open() == Open::Closed {
+            self.staff.count_out(&self.door);
+            return Sleeps::Leave;
+        }
+        match self.door.gate.sleep(self.shared.config.engine.worker_idle) {
+            Woken::Rung => Sleeps::Look,
+            Woken::Bored => match self.staff.retire(&self.door) {
+                Retired::Yes => Sleeps::Leave,
+                Retired::No => Sleeps::Look,
+            },
+        }
+    }
+
+    /// Redeems the ticket that the gate has promised: discards a misfit, or runs a slice.
+    fn take_ticket(&mut self) -> Slot {
+        let ageing = self.shared.config.engine.ageing;
+        let (priority, ticket) = self.door.ready.take(|| self.shared.now(), ageing);
+        let now = self.shared.now();
+        let Ticket { session, issued } = ticket;
+        self.door.lane_wait.record(now.since(issued));
+        if session.key.is_empty() {
+            self.door.keyless.fetch_sub(1, Ordering::SeqCst);
+        }
+        let ticket = Ticketed {
+            tag: Tag { lane: self.door.id, priority },
+            issued,
+            warning: self.door.settings.wait_warning,
+            inbox: self.door.inbox(),
+            deadline: self.door.settings.deadline,
+        };
+        let id = self.next_run_id();
+        let claimed = self.shared.transition(&session, now, |m, cx| m.claim(&ticket, id, cx));
+        match claimed {
+            Claimed::Misfit => Slot::Mine,
+            Claimed::Run(started) => {
+                self.run_ids.start += 1;
+                let (shared, crew) = (Arc::clone(&self.shared), Arc::clone(&self.staff.crew));
+                let run = Run::new(shared, crew, session, self.door.id);
+                self.slice(run, started, &ticket, now)
+            }
+        }
+    }
+
+    /// The id that the next run of this worker will have; used up only by a run.
+    fn next_run_id(&mut self) -> RunId {
+        if self.run_ids.is_empty() {
+            self.run_ids = self.shared.draw_run_ids();
+        }
+        RunId::new(self.run_ids.start)
+    }
+
+    /// Runs of one session, one after the other, until the slice is over.
+    fn slice(
+        &mut self,
+        mut run: Run,
+        mut started: Started<Closure>,
+        ticket: &Ticketed,
+        begun: Moment,
+    ) -> Slot {
+        let (shared, door) = (Arc::clone(&self.shared), Arc::clone(&self.door));
+        let staff = Arc::clone(&self.staff);
+        let mut execution =
+            Execution { staff: &staff, shared: &shared, door: &door, now: begun, unread: 0 };
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let goes_on = runs < SLICE_RUNS
+                && execution.now.since(begun) < SLICE_TIME
+                && self.lane_has_room();
+            self.last = Some(started.run);
+            let slice = goes_on.then(|| (ticket, self.next_run_id()));
+            match execution.run(&mut run, started, slice) {
+                After::Next(next) => {
+                    self.run_ids.start += 1;
+                    started = next;
+                }
+                After::Over => return Slot::Mine,
+                After::Replaced => return Slot::Gone,
+            }
+        }
+    }
+
+    /// A slice ends early where the lane is paused or lowered, or a resumer waits.
+    fn lane_has_room(&self) -> bool {
+        let word = self.door.gate.word();
+        word.executing <= word.cap && self.door.gate.resuming() == 0
+    }
+}
+
+/// What a sleeper does next.
+enum Sleeps {
+    Look,
+    Leave,
+}
+
+/// Whether a worker still has the slot that it took.
+enum Slot {
+    Mine,
+    Gone,
+}

@@ -1,0 +1,65 @@
+//! Names of runs, messages and lanes.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// One execution of a handler. Never reused in the life of an engine, and below 2^53, so that a
+/// host whose numbers are doubles keeps it exactly.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(u64);
+
+impl RunId {
+    /// The run with this number, as an event or a host wrote it down.
+    #[must_use]
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run {}", self.0)
+    }
+}
+
+/// How a message is called: by the id that its sender gave, or by the place of its admission.
+///
+/// An id that was made up reads `m<session>.<number>`; a session's serial number is never reused.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum MessageId {
+    /// The idempotency key that came with the message.
+    Given(Arc<str>),
+    /// Made up: the session's serial number and the admission number within it.
+    Made(u64, u64),
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(id) => f.write_str(id),
+            Self::Made(session, number) => write!(f, "m{session}.{number}"),
+        }
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A lane's index in the engine's list of lanes; a lane keeps it for the engine's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LaneId(pub(crate) u16);

@@ -1,0 +1,20 @@
+//! Plain data: the words of the engine. No locks, no threads, no clock.
+
+mod error;
+mod fate;
+mod id;
+mod message;
+mod mode;
+mod source;
+
+pub use error::{BoxError, Error, Reason, Refused, SpawnRefused, WaitError};
+pub use fate::{Cause, Fate, Kept, Outcome, Policy, Settled};
+pub use id::{MessageId, RunId};
+pub use message::{Message, Reply};
+pub use mode::{Drop, Fallback, Mode, PendingTools, Priority};
+pub use source::{Kind, Source};
+
+pub(crate) use id::LaneId;
+pub(crate) use mode::words as mode_words;
+pub(crate) use message::Details;
+pub(crate) use source::same_route;

@@ -1,0 +1,103 @@
+//! Where a message comes from, and which messages answer to the same place.
+
+
+use serde::{Deserialize, Serialize};
+
+use super::mode::words;
+
+/// What kind of place a message comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Kind {
+    /// One person.
+    #[default]
+    Direct,
+    /// A group chat.
+    Group,
+    /// A channel of a server.
+    Channel,
+    /// A run of another agent.
+    Subagent,
+    /// A schedule.
+    Cron,
+    /// A web hook.
+    Hook,
+    /// A device.
+    Node,
+}
+
+words!(Kind, "kind of source",
+    Direct = "direct", Group = "group", Channel = "channel", Subagent = "subagent",
+    Cron = "cron", Hook = "hook", Node = "node");
+
+/// Where a message comes from. All fields are optional; the empty string is as good as none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The service: `discord`, `irc`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub channel: String,
+    /// Which of the host's accounts there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub account: String,
+    /// What kind of place.
+    #[serde(default)]
+    pub kind: Kind,
+    /// The person.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub peer: String,
+    /// The group or channel.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// The thread within it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub thread: String,
+    /// The agent that is addressed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub agent: String,
+    /// The id of a sub-agent, cron job, hook or node.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+}
+
+/// Whether two messages are answered at the same place: channel, account, group, thread, and the
+/// peer of a direct message. No source equals only no source.
+pub(crate) fn same_route(a: Option<&Source>, b: Option<&Source>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => {
+            a.channel == b.channel
+                && a.account == b.account
+                && a.group == b.group
+                && a.thread == b.thread
+                && (a.kind == Kind::Direct) == (b.kind == Kind::Direct)
+                && (a.kind != Kind::Direct || a.peer == b.peer)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn direct(peer: &str) -> Source {
+        Source { channel: "irc".into(), peer: peer.into(), ..Source::default() }
+    }
+
+    #[test]
+    fn a_direct_route_includes_the_peer_and_a_group_route_does_not() {
+        assert!(same_route(Some(&direct("ann")), Some(&direct("ann"))));
+        assert!(!same_route(Some(&direct("ann")), Some(&direct("bob"))));
+        let group = |peer: &str| Source { kind: Kind::Group, ..direct(peer) };
+        assert!(same_route(Some(&group("ann")), Some(&group("bob"))));
+        assert!(!same_route(Some(&group("ann")), Some(&direct("ann"))));
+    }
+
+    #[test]
+    fn no_route_equals_only_no_route() {
+        assert!(same_route(None, None));
+        assert!(!same_route(None, Some(&direct("ann"))));
+    }
+}

@@ -1,0 +1,136 @@
+//! A message whose body is code: fired, or with a receipt.
+
+use super::Run;
+use super::receipt::Pending;
+use crate::model::{MessageId, Settled};
+use crate::session::{Code, Standing, Telling, Watch};
+use crate::sync::{Arc, Mutex};
+
+/// The work of a session's closures.
+pub(crate) enum Closure {
+    /// Fire and forget: nobody can ask for it any more.
+    Fire(Box<dyn FnOnce(&Run) + Send>),
+    /// One allocation that the session and the receipt share.
+    Task(Arc<dyn Task>),
+}
+
+/// A closure with a receipt, whatever its result.
+pub(crate) trait Task: Send + Sync {
+    fn standing(&self) -> &Standing;
+    /// Calls the host's code, once.
+    fn call(&self, run: &Run);
+    /// Its fate, with the value if it ran to its end. Drops the host's code if it did not.
+    fn tell(&self, told: Settled<()>);
+}
+
+impl Code for Closure {
+    fn standing(&self) -> Option<&Standing> {
+        match self {
+            Self::Fire(_) => None,
+            Self::Task(task) => Some(task.standing()),
+        }
+    }
+
+    fn keep(&self) -> Option<Self> {
+        match self {
+            Self::Fire(_) => None,
+            Self::Task(task) => Some(Self::Task(Arc::clone(task))),
+        }
+    }
+
+    fn tell(self, told: Settled<()>) {
+        if let Self::Task(task) = self {
+            task.tell(told);
+        }
+    }
+}
+
+/// Host code with a result, on its way: closure, value and waiters in one allocation.
+pub(crate) struct Job<F, T> {
+    standing: Standing,
+    /// The code until it is called, then its value until it is told. A leaf lock, never held
+    /// while the code runs.
+    state: Mutex<State<F, T>>,
+    telling: Telling<T>,
+    pub(crate) key: Arc<str>,
+    pub(crate) serial: u64,
+}
+
+enum State<F, T> {
+    Waits(F),
+    Value(T),
+    Empty,
+}
+
+impl<F, T> Job<F, T> {
+    pub(crate) fn new(code: F, key: Arc<str>, serial: u64) -> Self {
+        let state = Mutex::new(State::Waits(code));
+        Self { standing: Standing::default(), state, telling: Telling::default(), key, serial }
+    }
+
+    fn take(&self) -> State<F, T> {
+        std::mem::replace(&mut *self.state.lock(), State::Empty)
+    }
+}
+
+impl<F, T> Task for Job<F, T>
+where
+    F: FnOnce(&Run) -> T + Send,
+    T: Clone + Send,
+{
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    fn call(&self, run: &Run) {
+        if let State::Waits(code) = self.take() {
+            let value = code(run);
+            *self.state.lock() = State::Value(value);
+        }
+    }
+
+    fn tell(&self, told: Settled<()>) {
+        let Settled { fate, run, outcome, error, .. } = told;
+        let reply = match self.take() {
+            State::Value(value) => Some(value),
+            // P7: the host's code is dropped here, with no lock held.
+            State::Waits(_) | State::Empty => None,
+        };
+        let lead = reply.is_some();
+        self.telling.tell(Settled { fate, run, outcome, reply, lead, error });
+    }
+}
+
+impl<F, T> Pending<T> for Job<F, T>
+where
+    F: FnOnce(&Run) -> T + Send,
+    T: Clone + Send,
+{
+    fn telling(&self) -> &Telling<T> {
+        &self.telling
+    }
+
+    fn id(&self) -> MessageId {
+        MessageId::Made(self.serial, self.standing.number())
+    }
+
+    fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+
+    fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    fn forget_code(&self) {
+        drop(self.take());
+    }
+
+    fn watch(&self, watcher: Arc<dyn Watch>) {
+        self.telling.watch(watcher);
+    }
+}

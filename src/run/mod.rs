@@ -1,0 +1,27 @@
+//! What a handler sees: the run, its boundary, its tools, its children and its waits.
+
+mod batch_view;
+mod children;
+mod closure;
+mod ledger;
+mod receipt;
+#[allow(clippy::module_inception, reason = "the run is the noun of this room")]
+mod run;
+mod steers;
+mod wait;
+mod wait_graph;
+
+pub use batch_view::{BatchView, Part};
+pub(crate) use closure::{Closure, Job};
+pub use ledger::{CallResult, CallState, Code, Effects, Launch, Ledger, OpenCallsLeft, Why};
+pub use receipt::Receipt;
+pub(crate) use receipt::Pending;
+pub(crate) use run::Crew;
+pub use run::{Run, Signal};
+pub use steers::{End, Steers};
+pub use wait::Waiting;
+pub(crate) use wait_graph::WaitGraph;
+
+/// The parts below, with the real work in them.
+pub(crate) type Shared = crate::session::Shared<Closure>;
+pub(crate) type Session = crate::session::Session<Closure>;

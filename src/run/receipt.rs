@@ -1,0 +1,159 @@
+//! The answer to a submit: where the message landed, and a handle to wait for its fate.
+
+use std::time::Duration;
+
+use super::Session;
+use crate::model::{Fallback, MessageId, Reply, RunId, Settled, WaitError};
+use crate::session::{Cell, Landed, Standing, Telling, Watch};
+use crate::sync::on::{Thread, kind};
+use crate::sync::{Arc, oneshot};
+use crate::watch::Placement;
+
+/// A message or closure whose fate somebody may ask for.
+pub(crate) trait Pending<T>: Send + Sync {
+    fn telling(&self) -> &Telling<T>;
+    fn id(&self) -> MessageId;
+    fn key(&self) -> &Arc<str>;
+    /// Serial number of its session.
+    fn serial(&self) -> u64;
+    fn standing(&self) -> &Standing;
+    /// Drops host code that will not be called any more.
+    fn forget_code(&self) {}
+    fn watch(&self, watcher: Arc<dyn Watch>);
+}
+
+impl Pending<Reply> for Cell {
+    fn telling(&self) -> &Telling<Reply> {
+        &self.telling
+    }
+
+    fn id(&self) -> MessageId {
+        Cell::id(self)
+    }
+
+    fn key(&self) -> &Arc<str> {
+        &self.message.key
+    }
+
+    fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    fn watch(&self, watcher: Arc<dyn Watch>) {
+        self.telling.watch(watcher);
+    }
+}
+
+/// Where an accepted message landed, and a handle to wait for what became of it.
+///
+/// Cheap to clone. Dropping it changes nothing: the message goes its way.
+#[must_use = "the receipt is the only way to learn of the fate, short of events"]
+pub struct Receipt<T = Reply> {
+    pub(crate) pending: Arc<dyn Pending<T>>,
+    /// Set for a message, so that it can be withdrawn.
+    pub(crate) cell: Option<Arc<Cell>>,
+    /// Set for a closure without a key: no table finds its session.
+    pub(crate) session: Option<Arc<Session>>,
+    pub(crate) landed: Landed,
+    pub(crate) priority: crate::model::Priority,
+}
+
+impl<T> Clone for Receipt<T> {
+    fn clone(&self) -> Self {
+        Self {
+            pending: Arc::clone(&self.pending),
+            cell: self.cell.clone(),
+            session: self.session.clone(),
+            landed: self.landed,
+            priority: self.priority,
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Receipt<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Receipt")
+            .field("id", &self.id())
+            .field("key", &self.key())
+            .field("placement", &self.placement())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Receipt<T> {
+    /// The message's id: the given one, or the made-up one.
+    #[must_use]
+    pub fn id(&self) -> MessageId {
+        self.pending.id()
+    }
+
+    /// Its session key; "" for a closure without one.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.pending.key()
+    }
+
+    /// Where it landed.
+    #[must_use]
+    pub fn placement(&self) -> Placement {
+        self.landed.placement
+    }
+
+    /// Messages of its session that were before it.
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        self.landed.position
+    }
+
+    /// The run that it steers.
+    #[must_use]
+    pub fn run(&self) -> Option<RunId> {
+        self.landed.run
+    }
+
+    /// Why it waits its turn, if it asked to steer or to interrupt.
+    #[must_use]
+    pub fn fallback(&self) -> Option<Fallback> {
+        self.landed.fallback
+    }
+}
+
+impl<T: Clone> Receipt<T> {
+    /// What became of it, if that is known. Never blocks.
+    #[must_use]
+    pub fn settled(&self) -> Option<Settled<T>> {
+        self.pending.telling().get()
+    }
+
+    /// Blocks until its fate is known.
+    ///
+    /// # Errors
+    /// `OnEngineThread` inside a handler (use [`Run::wait`](super::Run::wait), which lends the
+    /// lane slot) and inside an observer.
+    pub fn wait(&self) -> Result<Settled<T>, WaitError> {
+        self.wait_until(None)
+    }
+
+    /// Blocks until its fate is known, at most for `timeout`.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait), and `TimedOut`.
+    pub fn wait_for(&self, timeout: Duration) -> Result<Settled<T>, WaitError> {
+        self.wait_until(oneshot::deadline(timeout))
+    }
+
+    fn wait_until(&self, until: Option<std::time::Instant>) -> Result<Settled<T>, WaitError> {
+        if let Some(settled) = self.settled() {
+            return Ok(settled);
+        }
+        // Looked at only before blocking: the fast answer above is right anywhere.
+        if kind() != Thread::Host {
+            return Err(WaitError::OnEngineThread);
+        }
+        self.pending.telling().wait(until).ok_or(WaitError::TimedOut)
+    }
+}

@@ -1,0 +1,309 @@
+//! The run: what the host's handler is given.
+
+use super::batch_view::BatchView;
+use super::children::Children;
+use super::ledger::Calls;
+use super::receipt::Receipt;
+use super::{Session, Shared, WaitGraph};
+use crate::model::{Cause, Error, LaneId, Message, Refused, Reply, RunId};
+use crate::session::{
+    Batch, Inbox, Origin, Started, Token, Verdict, Wake, Watch, Work, numbered_cause,
+};
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::{Arc, Mutex, OnceLock, par};
+use crate::watch::{Event, Phase, Spoken};
+
+/// How a run submits a message: the engine's one way in.
+pub(crate) type Submit = fn(&Arc<Shared>, Message, Origin, u8) -> Result<Receipt, Refused>;
+
+/// What runs share beside the sessions.
+pub(crate) struct Crew {
+    pub(crate) waits: WaitGraph,
+    pub(crate) tools: par::Pool,
+    pub(crate) submit: Submit,
+}
+
+/// Something that a run may want to hear at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal {
+    /// A steer waits at the next boundary.
+    Steer,
+    /// The run is stopped.
+    Stop,
+    /// A wait that was begun is due.
+    Waited,
+}
+
+/// The rarer parts of a run, made on first use.
+#[derive(Default)]
+pub(super) struct Rare {
+    pub(super) calls: OnceLock<Arc<Calls>>,
+    pub(super) children: OnceLock<Arc<Children>>,
+    pub(super) signals: Mutex<Option<Arc<Signals>>>,
+    /// The cause that the adapter gives for a failure of its own; a number as in tokens.
+    failed_with: AtomicU8,
+}
+
+/// Forwards what happens to a run to the host's function.
+pub(super) struct Signals(Box<dyn Fn(Signal) + Send + Sync>);
+
+impl Watch for Signals {
+    fn wake(&self, why: Wake) {
+        (self.0)(match why {
+            Wake::Steer => Signal::Steer,
+            Wake::Stop => Signal::Stop,
+            Wake::Settled => Signal::Waited,
+        });
+    }
+}
+
+/// One execution of a handler over one batch. It owns all it needs and borrows nothing of its
+/// worker, so that pull hosts can carry it about.
+///
+/// Everything here may be called from any thread that the handler lends `&Run` to, except where a
+/// method says otherwise. After the run has ended (or was abandoned), calls answer `Stale`.
+pub struct Run {
+    pub(super) shared: Arc<Shared>,
+    pub(super) crew: Arc<Crew>,
+    pub(super) session: Arc<Session>,
+    pub(super) id: RunId,
+    pub(super) lane: LaneId,
+    pub(super) attempt: u32,
+    pub(super) batch: Option<Arc<Batch>>,
+    text: OnceLock<Arc<str>>,
+    rare: OnceLock<Box<Rare>>,
+}
+
+impl Run {
+    /// The run object of a slice; [`renew`](Self::renew) makes it the next run's.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        crew: Arc<Crew>,
+        session: Arc<Session>,
+        lane: LaneId,
+    ) -> Self {
+        Self {
+            shared,
+            crew,
+            session,
+            id: RunId::new(0),
+            lane,
+            attempt: 1,
+            batch: None,
+            text: OnceLock::new(),
+            rare: OnceLock::new(),
+        }
+    }
+
+    /// Becomes this run; answers its work.
+    pub(crate) fn renew(&mut self, started: Started<super::Closure>) -> Option<super::Closure> {
+        self.id = started.run;
+        self.lane = started.lane;
+        self.attempt = started.attempt;
+        self.rare.take();
+        match started.work {
+            Work::Closure(closure) => {
+                self.batch = None;
+                Some(closure)
+            }
+            Work::Messages(batch) => {
+                self.batch = Some(batch);
+                self.text.take();
+                None
+            }
+        }
+    }
+
+    pub(super) fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Levels of runs above this one.
+    pub(super) fn depth(&self) -> u8 {
+        self.batch.as_ref().map_or(0, |batch| batch.first().depth)
+    }
+
+    /// This run's id.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// Its session key; "" for a closure without one.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.session.key
+    }
+
+    /// The name of its lane.
+    #[must_use]
+    pub fn lane(&self) -> &str {
+        &self.shared.doors.get(self.lane).name
+    }
+
+    /// 1 for the first run of its batch.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The messages that it consumes; empty for a closure.
+    #[must_use]
+    pub fn batch(&self) -> BatchView<'_> {
+        BatchView { run: self }
+    }
+
+    pub(super) fn merged_text(&self) -> Arc<str> {
+        let render = || self.batch.as_ref().map_or_else(|| "".into(), |b| self.shared.render(b));
+        Arc::clone(self.text.get_or_init(render))
+    }
+
+    /// What the run should do now: one atomic load. P6: stop beats steer beats go.
+    #[inline]
+    pub fn boundary(&self) -> Verdict {
+        let verdict = self.verdict();
+        if self.shared.bus.on() {
+            self.say_boundary(Phase::Between, None, verdict.as_str());
+        }
+        verdict
+    }
+
+    #[inline]
+    pub(super) fn verdict(&self) -> Verdict {
+        let word = self.session.signal();
+        if word >> 8 != self.id.get() {
+            // P1: fenced. Whoever lives now in this session is another run.
+            return Verdict::Stop(Cause::Abandon);
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "the low four bits are meant")]
+        match (numbered_cause(word as u8 & 15), word & 16) {
+            (Some(cause), _) => Verdict::Stop(cause),
+            (None, 0) => Verdict::Go,
+            (None, _) => Verdict::Steer,
+        }
+    }
+
+    /// The cause of its stop, if it is stopped. One atomic load, and no event.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Cause> {
+        match self.verdict() {
+            Verdict::Stop(cause) => Some(cause),
+            _ => None,
+        }
+    }
+
+    pub(super) fn say_boundary(&self, phase: Phase, call: Option<Arc<str>>, verdict: &'static str) {
+        let run = self.id;
+        self.shared.bus.say(self.shared.now(), || Event::Boundary { run, phase, call, verdict });
+    }
+
+    /// Says something before the end: an event `reply` that is not the last.
+    pub fn say(&self, text: impl Into<Arc<str>>) {
+        let Some(batch) = &self.batch else { return };
+        let reply = Reply::new(text);
+        self.shared.bus.say(self.shared.now(), || {
+            Event::Reply(Spoken {
+                run: self.id,
+                key: Arc::clone(&self.session.key),
+                messages: batch.ids(),
+                attempt: self.attempt,
+                reply,
+                last: false,
+                details: batch.last().message.details.clone(),
+            })
+        });
+    }
+
+    /// Opens (the default) or closes the run to steers for a while: a compaction, say. While
+    /// closed they are accepted, held and invisible. Never blocks.
+    ///
+    /// # Errors
+    /// `Stale` if the run has ended.
+    pub fn set_steerable(&self, on: bool) -> Result<(), Error> {
+        let inbox = if on { Inbox::Open } else { Inbox::Held };
+        let now = self.shared.now();
+        self.shared.transition(&self.session, now, |m, _| m.set_steerable(self.id, inbox))
+    }
+
+    /// The run's cancel token, for tools: made on first use.
+    #[must_use]
+    pub fn token(&self) -> Token {
+        let fresh = Token::new();
+        let known = {
+            let mut locked = self.session.lock();
+            locked.machine.token(self.id, fresh.clone())
+        };
+        match known {
+            Ok((token, None)) => token,
+            Ok((token, Some(cause))) => {
+                // Stopped before anybody asked: born cancelled.
+                let _ = token.cancel(cause);
+                token
+            }
+            Err(_) => {
+                let _ = fresh.cancel(Cause::Abandon);
+                fresh
+            }
+        }
+    }
+
+    /// A child of the run's token that is cancelled after `timeout`, cause `deadline`.
+    #[must_use]
+    pub fn token_for(&self, timeout: std::time::Duration) -> Token {
+        let child = self.token().child();
+        let at = self.shared.now().plus(timeout);
+        self.shared.timer.arm(at, crate::session::What::Token(child.clone()));
+        child
+    }
+
+    /// Calls `heard` whenever a steer becomes visible, the run is stopped, or a begun wait is due;
+    /// also for what is so already. It may be called from any thread and must not block. Replaces
+    /// the function that was set before.
+    pub fn on_signal(&self, heard: impl Fn(Signal) + Send + Sync + 'static) {
+        let signals = Arc::new(Signals(Box::new(heard)));
+        *self.rare().signals.lock() = Some(Arc::clone(&signals));
+        let already = {
+            let watch: Arc<dyn Watch> = Arc::clone(&signals) as Arc<dyn Watch>;
+            self.session.lock().machine.watch(self.id, watch)
+        };
+        already.unwrap_or_else(|_| vec![Wake::Stop]).into_iter().for_each(|w| signals.wake(w));
+    }
+
+    pub(super) fn signals(&self) -> Option<Arc<Signals>> {
+        self.rare().signals.lock().clone()
+    }
+
+    /// For adapters: the cause that `run.finished` carries if the handler fails by itself.
+    pub fn fail_with(&self, cause: Cause) {
+        let number = crate::session::cause_number(Some(cause));
+        self.rare().failed_with.store(number, Ordering::Relaxed);
+    }
+
+    /// The cause of a failure, if the adapter gave one.
+    pub(crate) fn failure(&self) -> Option<Cause> {
+        let rare = self.rare.get()?;
+        numbered_cause(rare.failed_with.load(Ordering::Relaxed))
+    }
+
+    /// The run has ended other than done: its children go with it, unless they are detached.
+    pub(crate) fn cancel_children(&self) {
+        if let Some(children) = self.rare.get().and_then(|rare| rare.children.get()) {
+            children.cancel();
+        }
+    }
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("id", &self.id.get())
+            .field("key", &self.key())
+            .field("lane", &self.lane())
+            .finish_non_exhaustive()
+    }
+}

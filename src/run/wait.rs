@@ -1,0 +1,163 @@
+//! Waiting inside a run: the lane slot is lent meanwhile, so that no wait can starve what it
+//! waits for. P8.
+
+use std::time::Duration;
+
+use super::wait_graph::{EdgeId, Stop};
+use super::{Receipt, Run};
+use crate::model::{Settled, WaitError};
+use crate::session::{Registration, SlotState, Wake, Watch};
+use crate::sync::on::{Thread, kind};
+use crate::sync::atomic::Ordering;
+use crate::sync::oneshot::{Latch, deadline};
+use crate::sync::{Arc, Mutex};
+
+/// Wakes a wait, and whoever listens to the run.
+struct Bell {
+    latch: Latch,
+    signals: Mutex<Option<Arc<super::run::Signals>>>,
+}
+
+impl Watch for Bell {
+    fn wake(&self, why: Wake) {
+        self.latch.set();
+        if why == Wake::Settled
+            && let Some(signals) = self.signals.lock().take()
+        {
+            signals.wake(Wake::Settled);
+        }
+    }
+}
+
+/// A wait that has begun: the slot is lent until [`finish`](Self::finish).
+#[must_use = "the run has lent its slot: finish the wait to take one again"]
+pub struct Waiting<'run, T: Clone> {
+    run: &'run Run,
+    receipt: Receipt<T>,
+    edge: EdgeId,
+    bell: Arc<Bell>,
+    stop: Option<Registration>,
+}
+
+impl Run {
+    /// Waits for a message's fate, at most for `timeout`. The lane slot is lent meanwhile; the
+    /// call returns only after a slot is taken again, also if it timed out or was stopped.
+    ///
+    /// # Errors
+    /// `WouldDeadlock` with the cycle, at once; `TimedOut`; `Stopped` if this run is stopped;
+    /// `Stale` if it was abandoned.
+    pub fn wait<T: Clone>(
+        &self,
+        receipt: &Receipt<T>,
+        timeout: Option<Duration>,
+    ) -> Result<Settled<T>, WaitError> {
+        if let Some(settled) = receipt.settled() {
+            return Ok(settled);
+        }
+        let waiting = self.wait_begin(receipt)?;
+        // Set or timed out: what it came to is read from the receipt and the run below.
+        let _ = waiting.bell.latch.wait_until(timeout.and_then(deadline));
+        waiting.finish()
+    }
+
+    /// Begins a wait: lends the slot at once, and does not block. [`on_signal`](Self::on_signal)
+    /// hears `Waited` when it is due.
+    ///
+    /// # Errors
+    /// `WouldDeadlock` with the cycle; `Stale` if the run was abandoned.
+    pub fn wait_begin<T: Clone>(&self, receipt: &Receipt<T>) -> Result<Waiting<'_, T>, WaitError> {
+        if kind() == Thread::Tools {
+            let cycle = vec!["the tool pool".to_owned(), format!("{:?}", receipt.key())];
+            return Err(WaitError::WouldDeadlock(cycle));
+        }
+        let from = Stop { serial: self.session.serial, key: Arc::clone(&self.session.key) };
+        let to = Stop { serial: receipt.pending.serial(), key: Arc::clone(receipt.pending.key()) };
+        let begun = self.crew.waits.begin(self.id, &from, to);
+        let edge = begun.map_err(WaitError::WouldDeadlock)?;
+        let lent = self.session.lock().machine.lend(self.id);
+        match lent {
+            Err(_) => {
+                self.crew.waits.end(edge);
+                return Err(WaitError::Stale(self.id));
+            }
+            Ok(SlotState::Lent) => {}
+            Ok(SlotState::Held) => self.lend_slot(),
+        }
+        let bell = Bell { latch: Latch::default(), signals: Mutex::new(self.signals()) };
+        let bell = Arc::new(bell);
+        let on_stop = Arc::clone(&bell);
+        let stop = Some(self.token().on_cancel(move |_| on_stop.wake(Wake::Stop)));
+        receipt.pending.watch(Arc::clone(&bell) as Arc<dyn Watch>);
+        Ok(Waiting { run: self, receipt: receipt.clone(), edge, bell, stop })
+    }
+
+    fn lend_slot(&self) {
+        let door = self.shared.doors.get(self.lane);
+        door.lent.fetch_add(1, Ordering::SeqCst);
+        let call = door.gate.leave();
+        self.shared.answer_call(door, call);
+    }
+
+    /// Takes a slot again, unless another wait of this run goes on.
+    fn regain_slot(&self) -> Result<(), WaitError> {
+        let stale = |_| WaitError::Stale(self.id);
+        let waits = self.session.lock().machine.wait_over(self.id).map_err(stale)?;
+        if waits > 0 {
+            return Ok(());
+        }
+        let door = self.shared.doors.get(self.lane);
+        let call = door.gate.resume();
+        self.shared.answer_call(door, call);
+        let state = self.session.lock().machine.regain(self.id);
+        if state == Ok(SlotState::Held) {
+            door.lent.fetch_sub(1, Ordering::SeqCst);
+            return Ok(());
+        }
+        let call = door.gate.leave();
+        self.shared.answer_call(door, call);
+        state.map(drop).map_err(stale)
+    }
+}
+
+impl<T: Clone> Waiting<'_, T> {
+    /// Whether the fate is known or the run is stopped: `finish` will say which.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.receipt.settled().is_some() || self.run.stopped().is_some()
+    }
+
+    /// The receipt that is waited for.
+    #[must_use]
+    pub fn receipt(&self) -> &Receipt<T> {
+        &self.receipt
+    }
+
+    /// Ends the wait. Blocks until a slot of the lane is free.
+    ///
+    /// # Errors
+    /// `TimedOut` if the fate is not known yet; `Stopped`; `Stale`.
+    pub fn finish(mut self) -> Result<Settled<T>, WaitError> {
+        self.over()?;
+        if let Some(settled) = self.receipt.settled() {
+            return Ok(settled);
+        }
+        match self.run.stopped() {
+            Some(cause) => Err(WaitError::Stopped(cause)),
+            None => Err(WaitError::TimedOut),
+        }
+    }
+
+    fn over(&mut self) -> Result<(), WaitError> {
+        let Some(stop) = self.stop.take() else { return Ok(()) };
+        drop(stop);
+        self.run.crew.waits.end(self.edge);
+        self.run.regain_slot()
+    }
+}
+
+impl<T: Clone> Drop for Waiting<'_, T> {
+    /// Also while a panicking handler unwinds: it still counts as executing afterwards.
+    fn drop(&mut self) {
+        let _ = self.over();
+    }
+}

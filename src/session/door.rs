@@ -1,0 +1,311 @@
+//! The lanes' doors: where a session's ticket goes in. A worker takes it out on the other side.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::gate::Gate;
+use super::live::Inbox;
+use super::next::Tag;
+use super::session::Session;
+use crate::config::check::lane_name;
+use crate::config::{Concurrency, Lane};
+use crate::model::{Error, LaneId, Priority};
+use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::sync::channel::{Receiver, Sender, unbounded};
+use crate::sync::{Arc, Mutex, OnceLock, RwLock};
+use crate::time::Moment;
+use crate::watch::Histogram;
+
+/// Most lanes of an engine. P9: one more is refused.
+pub(crate) const LANES_MAX: usize = 1024;
+
+/// A session's place in a lane's ready channel.
+pub(crate) struct Ticket<C> {
+    pub(crate) session: Arc<Session<C>>,
+    pub(crate) issued: Moment,
+}
+
+/// The three ready channels of a lane.
+///
+/// Whoever takes one out holds a slot and was promised a ticket by the gate, so that one is there.
+pub(crate) struct Ready<C> {
+    foreground: (Sender<Ticket<C>>, Receiver<Ticket<C>>),
+    normal: (Sender<Ticket<C>>, Receiver<Ticket<C>>),
+    background: (Sender<Ticket<C>>, Receiver<Ticket<C>>),
+    /// The background ticket that is looked at to see its age. Touched only while there is one.
+    head: Mutex<Option<Ticket<C>>>,
+    /// Background tickets, the head included.
+    in_background: AtomicU32,
+}
+
+impl<C> Ready<C> {
+    fn new() -> Self {
+        Self {
+            foreground: unbounded(),
+            normal: unbounded(),
+            background: unbounded(),
+            head: Mutex::new(None),
+            in_background: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn put(&self, priority: Priority, ticket: Ticket<C>) {
+        let channel = match priority {
+            Priority::Foreground => &self.foreground,
+            Priority::Normal => &self.normal,
+            Priority::Background => {
+                self.in_background.fetch_add(1, Ordering::SeqCst);
+                &self.background
+            }
+        };
+        // Both halves are here: the channel cannot be disconnected.
+        let _ = channel.0.send(ticket);
+    }
+
+    /// The ticket that goes next: foreground, aged background, normal, background.
+    fn try_take(&self, now: impl Fn() -> Moment, ageing: Duration) -> Option<(Priority, Ticket<C>)> {
+        if let Ok(ticket) = self.foreground.1.try_recv() {
+            return Some((Priority::Foreground, ticket));
+        }
+        let background = self.in_background.load(Ordering::SeqCst) > 0;
+        if background && let Some(ticket) = self.take_background(Some((now(), ageing))) {
+            return Some((Priority::Background, ticket));
+        }
+        if let Ok(ticket) = self.normal.1.try_recv() {
+            return Some((Priority::Normal, ticket));
+        }
+        let ticket = if background { self.take_background(None) } else { None };
+        ticket.map(|ticket| (Priority::Background, ticket))
+    }
+
+    /// The oldest background ticket; with an age, only if it has waited that long.
+    fn take_background(&self, aged: Option<(Moment, Duration)>) -> Option<Ticket<C>> {
+        let mut head = self.head.lock();
+        if head.is_none() {
+            *head = self.background.1.try_recv().ok();
+        }
+        let young = |ticket: &Ticket<C>| {
+            aged.is_some_and(|(now, ageing)| now.since(ticket.issued) < ageing)
+        };
+        if head.as_ref().is_none_or(young) {
+            return None;
+        }
+        self.in_background.fetch_sub(1, Ordering::SeqCst);
+        head.take()
+    }
+
+    /// Takes the ticket that the gate has promised. Another worker may be between its promise
+    /// and its take, so that a scan can miss; there are never more promises than tickets.
+    pub(crate) fn take(&self, now: impl Fn() -> Moment, ageing: Duration) -> (Priority, Ticket<C>) {
+        loop {
+            if let Some(taken) = self.try_take(&now, ageing) {
+                return taken;
+            }
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// One lane, as everybody but its workers sees it.
+pub(crate) struct Door<C> {
+    pub(crate) id: LaneId,
+    pub(crate) name: Arc<str>,
+    pub(crate) gate: Gate,
+    pub(crate) ready: Ready<C>,
+    pub(crate) settings: Lane,
+    /// The setting as it was given; written by `set_lane`, `pause` and `resume`.
+    concurrency: Mutex<Setting>,
+    /// Whether the handler takes steers: an [`Inbox`]. Written when the handler is set.
+    inbox: AtomicU8,
+    /// Worker threads. Compare-exchanged by whoever starts or retires one.
+    pub(crate) workers: AtomicU32,
+    /// Runs whose slot is lent.
+    pub(crate) lent: AtomicU32,
+    /// Closures without a key that wait.
+    pub(crate) keyless: AtomicU32,
+    pub(crate) lane_wait: Histogram,
+    pub(crate) message_wait: Histogram,
+    pub(crate) run: Histogram,
+    /// When `lane.saturated` was last said, in nanoseconds: at most one a second.
+    said_saturated: AtomicU64,
+}
+
+struct Setting {
+    concurrency: Concurrency,
+    paused: Paused,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Paused {
+    No,
+    Yes,
+}
+
+impl<C> Door<C> {
+    fn new(id: LaneId, name: Arc<str>, settings: Lane) -> Self {
+        let setting = Setting { concurrency: settings.concurrency, paused: Paused::No };
+        Self {
+            id,
+            name,
+            gate: Gate::new(settings.concurrency.slots(settings.ceiling)),
+            ready: Ready::new(),
+            settings,
+            concurrency: Mutex::new(setting),
+            inbox: AtomicU8::new(0),
+            workers: AtomicU32::new(0),
+            lent: AtomicU32::new(0),
+            keyless: AtomicU32::new(0),
+            lane_wait: Histogram::new(),
+            message_wait: Histogram::new(),
+            run: Histogram::new(),
+            said_saturated: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn inbox(&self) -> Inbox {
+        if self.inbox.load(Ordering::Relaxed) == 1 { Inbox::Open } else { Inbox::Never }
+    }
+
+    pub(crate) fn set_inbox(&self, inbox: Inbox) {
+        self.inbox.store(u8::from(inbox == Inbox::Open), Ordering::Relaxed);
+    }
+
+    /// Sets the concurrency; a paused lane stays paused with a new figure for later.
+    pub(crate) fn set_concurrency(&self, concurrency: Concurrency) {
+        let mut setting = self.concurrency.lock();
+        setting.concurrency = concurrency;
+        self.apply(&setting);
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        let mut setting = self.concurrency.lock();
+        setting.paused = if paused { Paused::Yes } else { Paused::No };
+        self.apply(&setting);
+    }
+
+    fn apply(&self, setting: &Setting) {
+        let slots = match setting.paused {
+            Paused::Yes => 0,
+            Paused::No => setting.concurrency.slots(self.settings.ceiling),
+        };
+        self.gate.set_cap(slots);
+    }
+
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.concurrency.lock().concurrency == Concurrency::Unlimited
+    }
+
+    /// Once a second at most.
+    pub(crate) fn may_say_saturated(&self, now: Moment) -> bool {
+        const SECOND: u64 = 1_000_000_000;
+        let said = self.said_saturated.load(Ordering::Relaxed);
+        let now = now.nanos() + SECOND;
+        now >= said + SECOND
+            && self
+                .said_saturated
+                .compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    pub(crate) fn put(&self, tag: Tag, ticket: Ticket<C>) {
+        debug_assert!(tag.lane == self.id);
+        self.ready.put(tag.priority, ticket);
+    }
+}
+
+/// All lanes of an engine. A lane keeps its index for the engine's life.
+pub(crate) struct Doors<C> {
+    doors: Box<[OnceLock<Arc<Door<C>>>]>,
+    /// Names to indices; read once a message that names a lane, written when a lane is made.
+    names: RwLock<HashMap<Arc<str>, LaneId>>,
+}
+
+impl<C> Doors<C> {
+    pub(crate) fn new() -> Self {
+        let doors = (0..LANES_MAX).map(|_| OnceLock::new()).collect();
+        Self { doors, names: RwLock::new(HashMap::new()) }
+    }
+
+    /// Makes a lane, or answers the one that has this name.
+    pub(crate) fn open(&self, name: &str, settings: Lane) -> Result<Arc<Door<C>>, Error> {
+        settings.validate(name)?;
+        let mut names = self.names.write();
+        if let Some(id) = names.get(lane_name(name)) {
+            return Ok(Arc::clone(self.get(*id)));
+        }
+        let index = names.len();
+        if index >= LANES_MAX {
+            return Err(Error::Full(format!("{LANES_MAX} lanes exist: no room for {name:?}")));
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "at most 1,024 lanes")]
+        let id = LaneId(index as u16);
+        let name: Arc<str> = lane_name(name).into();
+        let door = Arc::new(Door::new(id, Arc::clone(&name), settings));
+        let _ = self.doors[index].set(Arc::clone(&door));
+        names.insert(name, id);
+        Ok(door)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: LaneId) -> &Arc<Door<C>> {
+        self.doors[usize::from(id.0)].get().expect("a lane id is given out with its door")
+    }
+
+    /// The lane of this name; the error lists those that exist.
+    pub(crate) fn named(&self, name: &str) -> Result<&Arc<Door<C>>, Error> {
+        let id = self.names.read().get(lane_name(name)).copied();
+        id.map(|id| self.get(id)).ok_or_else(|| Error::UnknownLane {
+            lane: name.to_owned(),
+            lanes: self.all().map(|door| door.name.to_string()).collect(),
+        })
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Door<C>>> {
+        self.doors.iter().map_while(OnceLock::get)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(at: u64) -> Ticket<u64> {
+        let session = Arc::new(Session::new("k".into(), 0, 1));
+        Ticket { session, issued: Moment::from_nanos(at) }
+    }
+
+    fn order(ready: &Ready<u64>, n: usize, now: u64) -> Vec<(Priority, u64)> {
+        let take = || ready.take(|| Moment::from_nanos(now), Duration::from_nanos(30));
+        (0..n).map(|_| take()).map(|(p, t)| (p, t.issued.nanos())).collect()
+    }
+
+    #[test]
+    fn foreground_goes_first_and_background_last() {
+        let ready = Ready::new();
+        ready.put(Priority::Background, ticket(1));
+        ready.put(Priority::Normal, ticket(2));
+        ready.put(Priority::Foreground, ticket(3));
+        let got: Vec<_> = order(&ready, 3, 10).into_iter().map(|(_, at)| at).collect();
+        assert_eq!(got, [3, 2, 1]);
+    }
+
+    #[test]
+    fn a_background_ticket_that_has_waited_goes_before_normal_but_not_before_foreground() {
+        let ready = Ready::new();
+        ready.put(Priority::Background, ticket(1));
+        ready.put(Priority::Background, ticket(20));
+        ready.put(Priority::Normal, ticket(2));
+        ready.put(Priority::Foreground, ticket(3));
+        let got: Vec<_> = order(&ready, 4, 31).into_iter().map(|(_, at)| at).collect();
+        assert_eq!(got, [3, 1, 2, 20]);
+    }
+
+    #[test]
+    fn an_unknown_lane_is_an_error_that_lists_the_lanes() {
+        let doors: Doors<u64> = Doors::new();
+        doors.open("main", Lane::new(1)).expect("a fine name");
+        let error = doors.named("mian").err().expect("no such lane").to_string();
+        assert_eq!(error, "no lane \"mian\": the lanes are main");
+        assert!(doors.named("global").is_ok(), "an alias");
+    }
+}

@@ -1,0 +1,367 @@
+//! A lane's gate: slots, tickets and sleeping workers in one atomic word.
+//!
+//! Every decision (may a run start? is somebody to be woken?) is one compare-exchange on this word,
+//! so no wake-up can fall between two of them. It is written once a ticket, not once a message.
+
+use std::collections::VecDeque;
+
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crate::sync::oneshot::{Latch, Waited};
+use crate::sync::{Arc, Mutex, Padded};
+
+/// A whole word, unpacked. 24 + 13 + 14 + 13 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// Tickets in the ready channels that no worker has been promised.
+    pub(crate) tickets: u32,
+    /// Workers that sleep, and that nobody has rung for.
+    pub(crate) idle: u32,
+    /// Runs that execute: not those that wait, not abandoned ones.
+    pub(crate) executing: u32,
+    /// Slots. 0 is paused.
+    pub(crate) cap: u32,
+}
+
+const TICKETS: u32 = 24;
+const IDLE: u32 = 13;
+const EXECUTING: u32 = 14;
+
+impl Word {
+    fn pack(self) -> u64 {
+        u64::from(self.tickets)
+            | u64::from(self.idle) << TICKETS
+            | u64::from(self.executing) << (TICKETS + IDLE)
+            | u64::from(self.cap) << (TICKETS + IDLE + EXECUTING)
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "each part is masked to its width")]
+    fn unpack(word: u64) -> Self {
+        Self {
+            tickets: (word & ((1 << TICKETS) - 1)) as u32,
+            idle: (word >> TICKETS & ((1 << IDLE) - 1)) as u32,
+            executing: (word >> (TICKETS + IDLE) & ((1 << EXECUTING) - 1)) as u32,
+            cap: (word >> (TICKETS + IDLE + EXECUTING)) as u32,
+        }
+    }
+
+    /// P3: the one place that says whether a lane may start a run.
+    fn may_start(self) -> bool {
+        self.tickets > 0 && self.executing < self.cap
+    }
+
+    /// P3: a run that waited may go on in a paused lane too, so that a pause strands nobody.
+    fn may_resume(self) -> bool {
+        self.executing < self.cap.max(1)
+    }
+}
+
+/// What whoever changed the gate must do next.
+#[must_use = "a worker that nobody calls sleeps for ever"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Nobody,
+    /// Ring the bell: one sleeper has been counted off.
+    Ring,
+    /// Nobody sleeps: start a worker if the lane may have one more.
+    Hire,
+}
+
+/// What a worker found.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// It has a slot, and one ticket is its own.
+    Ticket,
+    /// It is counted as a sleeper: it must wait for the bell.
+    Sleep,
+}
+
+/// How a sleep ended.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    Rung,
+    /// The time is over, and the sleeper is no longer counted.
+    Bored,
+}
+
+/// Slots, tickets and sleepers of one lane.
+pub(crate) struct Gate {
+    /// Written by whoever issues or takes a ticket, and by resizes.
+    word: Padded<AtomicU64>,
+    /// Runs that want their slot back. Read before a ticket is taken.
+    resuming: AtomicU32,
+    /// First come, first served. A leaf lock that only waits touch.
+    resumers: Mutex<VecDeque<Arc<Latch>>>,
+    bell: (Sender<()>, Receiver<()>),
+}
+
+impl Gate {
+    pub(crate) fn new(cap: u32) -> Self {
+        let word = Word { tickets: 0, idle: 0, executing: 0, cap };
+        Self {
+            word: Padded(AtomicU64::new(word.pack())),
+            resuming: AtomicU32::new(0),
+            resumers: Mutex::new(VecDeque::new()),
+            bell: unbounded(),
+        }
+    }
+
+    pub(crate) fn word(&self) -> Word {
+        Word::unpack(self.word.0.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn resuming(&self) -> u32 {
+        self.resuming.load(Ordering::SeqCst)
+    }
+
+    /// SeqCst throughout: a change here and the reading of `resuming`, or of the number of
+    /// workers, must be seen in one order by all.
+    fn change<R>(&self, step: impl Fn(&mut Word) -> R) -> R {
+        let mut seen = self.word.0.load(Ordering::SeqCst);
+        loop {
+            let mut word = Word::unpack(seen);
+            let answer = step(&mut word);
+            match self.word.0.compare_exchange_weak(
+                seen,
+                word.pack(),
+                Ordering::SeqCst,
+                Ordering::SeqCst,
+            ) {
+                Ok(_) => return answer,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Whoever is needed for what waits.
+    fn call(word: &mut Word) -> Call {
+        if !word.may_start() {
+            Call::Nobody
+        } else if word.idle > 0 {
+            word.idle -= 1;
+            Call::Ring
+        } else {
+            Call::Hire
+        }
+    }
+
+    /// A ticket has been put into a ready channel.
+    pub(crate) fn arrive(&self) -> Call {
+        self.change(|word| {
+            word.tickets += 1;
+            Self::call(word)
+        })
+    }
+
+    /// A worker without a slot looks for work: a slot first, then a ticket.
+    pub(crate) fn look(&self) -> Found {
+        let held_back = self.resuming.load(Ordering::SeqCst) > 0;
+        let found = self.change(|word| Self::look_in(word, held_back));
+        self.after_holding_back(held_back);
+        found
+    }
+
+    /// A worker that made way for a resumer sleeps now: once the resumers are served, what it
+    /// left behind must not wait for another arrival.
+    fn after_holding_back(&self, held_back: bool) {
+        self.serve_resumers();
+        if held_back && self.call_if_needed() == Call::Ring {
+            self.ring();
+        }
+    }
+
+    fn look_in(word: &mut Word, held_back: bool) -> Found {
+        if word.may_start() && !held_back {
+            word.tickets -= 1;
+            word.executing += 1;
+            Found::Ticket
+        } else {
+            word.idle += 1;
+            Found::Sleep
+        }
+    }
+
+    /// A worker gives its slot back and looks for the next ticket, in one step.
+    pub(crate) fn leave_and_look(&self) -> Found {
+        let held_back = self.resuming.load(Ordering::SeqCst) > 0;
+        let found = self.change(|word| {
+            word.executing -= 1;
+            Self::look_in(word, held_back)
+        });
+        self.after_holding_back(held_back);
+        found
+    }
+
+    /// A slot is free again: the run waits, was abandoned, or its worker ends.
+    pub(crate) fn leave(&self) -> Call {
+        self.change(|word| word.executing -= 1);
+        self.serve_resumers();
+        self.call_if_needed()
+    }
+
+    /// Calls somebody if a ticket could start now.
+    pub(crate) fn call_if_needed(&self) -> Call {
+        if self.resuming.load(Ordering::SeqCst) > 0 {
+            return Call::Nobody;
+        }
+        self.change(Self::call)
+    }
+
+    /// Sets the number of slots; whoever is to be called is called once for each answer.
+    pub(crate) fn set_cap(&self, cap: u32) {
+        self.change(|word| word.cap = cap);
+        self.serve_resumers();
+    }
+
+    /// Rings for one sleeper that has been counted off.
+    pub(crate) fn ring(&self) {
+        // The receiving half lives as long as the sending one: both are here.
+        let _ = self.bell.0.send(());
+    }
+
+    /// A sleeper waits until it is rung for, or for `patience`.
+    pub(crate) fn sleep(&self, patience: std::time::Duration) -> Woken {
+        match self.bell.1.recv_timeout(patience) {
+            Ok(()) => Woken::Rung,
+            Err(RecvTimeoutError::Disconnected) => Woken::Bored,
+            Err(RecvTimeoutError::Timeout) => self.stop_sleeping(),
+        }
+    }
+
+    fn stop_sleeping(&self) -> Woken {
+        let counted_off = self.change(|word| {
+            if word.idle == 0 {
+                return true;
+            }
+            word.idle -= 1;
+            false
+        });
+        if counted_off {
+            // Every count-off is followed by a ring: one of them is this sleeper's.
+            let _ = self.bell.1.recv();
+            return Woken::Rung;
+        }
+        Woken::Bored
+    }
+
+    /// Counts all sleepers off; answers how often to ring.
+    pub(crate) fn wake_all(&self) -> u32 {
+        self.change(|word| std::mem::take(&mut word.idle))
+    }
+
+    /// Takes a ticket without a slot: only for clearing a lane that will not run it.
+    pub(crate) fn take_ticket(&self) -> Found {
+        self.change(|word| {
+            if word.tickets == 0 {
+                return Found::Sleep;
+            }
+            word.tickets -= 1;
+            Found::Ticket
+        })
+    }
+
+    fn try_resume(&self) -> Waited {
+        self.change(|word| {
+            if !word.may_resume() {
+                return Waited::TimedOut;
+            }
+            word.executing += 1;
+            Waited::Set
+        })
+    }
+
+    /// Blocks until a slot is taken again. A resumer goes before any ticket. P3, P8.
+    pub(crate) fn resume(&self) -> Call {
+        let latch = {
+            let mut resumers = self.resumers.lock();
+            if resumers.is_empty() && self.try_resume() == Waited::Set {
+                return Call::Nobody;
+            }
+            let latch = Arc::new(Latch::default());
+            resumers.push_back(Arc::clone(&latch));
+            // SeqCst: whoever frees a slot after this sees that somebody wants it; a slot that
+            // was freed before it is found by the next line.
+            self.resuming.fetch_add(1, Ordering::SeqCst);
+            latch
+        };
+        self.serve_resumers();
+        let waited = latch.wait_until(None);
+        assert_eq!(waited, Waited::Set, "a resumer waits until it is served");
+        self.call_if_needed()
+    }
+
+    /// Hands free slots to those who wait for them.
+    fn serve_resumers(&self) {
+        if self.resuming.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let mut resumers = self.resumers.lock();
+        while !resumers.is_empty() && self.try_resume() == Waited::Set {
+            if let Some(latch) = resumers.pop_front() {
+                self.resuming.fetch_sub(1, Ordering::SeqCst);
+                latch.set();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_survives_packing() {
+        let word = Word { tickets: (1 << 24) - 1, idle: 4352, executing: 8191, cap: 4096 };
+        assert_eq!(Word::unpack(word.pack()), word);
+    }
+
+    #[test]
+    fn p3_a_lane_never_starts_a_run_while_all_slots_are_taken() {
+        let gate = Gate::new(1);
+        assert_eq!(gate.arrive(), Call::Hire);
+        assert_eq!(gate.arrive(), Call::Hire);
+        assert_eq!(gate.look(), Found::Ticket);
+        assert_eq!(gate.look(), Found::Sleep);
+        assert_eq!(gate.leave_and_look(), Found::Ticket);
+        assert_eq!(gate.word(), Word { tickets: 0, idle: 1, executing: 1, cap: 1 });
+    }
+
+    #[test]
+    fn a_ticket_rings_for_a_sleeper_only_if_it_could_start() {
+        let gate = Gate::new(0);
+        assert_eq!(gate.look(), Found::Sleep);
+        assert_eq!(gate.arrive(), Call::Nobody, "paused");
+        gate.set_cap(1);
+        assert_eq!(gate.call_if_needed(), Call::Ring);
+        gate.ring();
+        assert_eq!(gate.sleep(std::time::Duration::ZERO), Woken::Rung);
+        assert_eq!(gate.look(), Found::Ticket);
+    }
+
+    #[test]
+    fn p3_a_run_resumes_in_a_paused_lane_and_before_any_ticket() {
+        let gate = Arc::new(Gate::new(1));
+        assert_eq!(gate.arrive(), Call::Hire);
+        assert_eq!(gate.look(), Found::Ticket);
+        let other = Arc::clone(&gate);
+        assert_eq!(gate.arrive(), Call::Nobody);
+        let resumer = std::thread::spawn(move || other.resume());
+        while gate.resuming() == 0 {
+            std::thread::yield_now();
+        }
+        gate.set_cap(0);
+        assert_eq!(gate.leave_and_look(), Found::Sleep, "the resumer goes first");
+        resumer.join().expect("no panic");
+        assert_eq!(gate.word().executing, 1);
+    }
+
+    #[test]
+    fn a_bored_sleeper_is_counted_off_by_itself() {
+        let gate = Gate::new(1);
+        assert_eq!(gate.look(), Found::Sleep);
+        assert_eq!(gate.sleep(std::time::Duration::ZERO), Woken::Bored);
+        assert_eq!(gate.word().idle, 0);
+    }
+}

@@ -1,0 +1,335 @@
+//! Admission: which place a message gets, and what gives way for it.
+
+use super::{Cx, Door, Expiry, Machine, Phase};
+use crate::model::{Cause, Drop, Fallback, Fate, LaneId, Mode, Priority, Reason, RunId};
+use crate::session::backlog::{Code, Entry, Item, Joins};
+use crate::session::cell::{Cell, Place, Wake};
+use crate::session::live::Inbox;
+use crate::session::next::{Landed, Next, NotAdmitted, Note};
+use crate::session::overflow::one_line;
+use crate::session::window::{Joined, Window};
+use crate::sync::Arc;
+use crate::watch::Placement;
+
+/// Where a message comes from: while the engine drains, only admitted work may bring more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Outside,
+    /// Spawned by a run.
+    Run,
+}
+
+/// What a message will do, decided before anything changes.
+#[derive(Clone, Copy)]
+enum Way {
+    Steer(RunId),
+    Interrupt,
+    Backlog(Joins, Option<Fallback>),
+}
+
+fn refuse(reason: Reason, detail: impl Into<String>) -> NotAdmitted {
+    NotAdmitted { reason, detail: detail.into() }
+}
+
+impl<C: Code> Machine<C> {
+    /// Admits a message, or says why not; then nothing has changed but what was due anyway.
+    pub(crate) fn admit(
+        &mut self,
+        cell: &Arc<Cell>,
+        origin: Origin,
+        cx: &Cx<'_>,
+    ) -> (Next<C>, Result<Landed, NotAdmitted>) {
+        let mut next = Next::nothing();
+        self.settle(cx, &mut next);
+        let answer = self.admit_settled(cell, origin, cx, &mut next);
+        self.rest(cx, &mut next);
+        (next, answer)
+    }
+
+    fn admit_settled(
+        &mut self,
+        cell: &Arc<Cell>,
+        origin: Origin,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) -> Result<Landed, NotAdmitted> {
+        Self::may_enter(origin, cx)?;
+        if let Some(expected) = cell.message.details().expect_run
+            && self.live.as_ref().is_none_or(|live| live.id != expected)
+        {
+            let detail = format!("run {expected} is not the live run of this session");
+            return Err(refuse(Reason::Mismatch, detail));
+        }
+        let own = self.extra.as_deref().and_then(|e| e.mode);
+        let mode = cell.message.mode.or(own).unwrap_or(cx.queue.mode);
+        let way = self.way(mode, cell, cx);
+        let depth = self.depth();
+        if depth >= cx.queue.cap {
+            self.make_room(cell, cx, next)?;
+        }
+        let before = self.phase;
+        cell.standing.admit(self.accepted, cx.now);
+        self.accepted += 1;
+        if let Some(at) = cell.expires {
+            self.extra_mut().expiries.push(std::cmp::Reverse(Expiry(at, Arc::clone(cell))));
+        }
+        let landed = self.place(cell, mode, way, depth, before, cx, next);
+        if cx.listening {
+            Self::note_admission(cell, landed, depth, next);
+        }
+        Ok(landed)
+    }
+
+    fn may_enter(origin: Origin, cx: &Cx<'_>) -> Result<(), NotAdmitted> {
+        match (cx.door, origin) {
+            (Door::Open, _) | (Door::Draining, Origin::Run) => Ok(()),
+            (Door::Draining, Origin::Outside) => {
+                Err(refuse(Reason::Draining, "the engine drains: it takes nothing new"))
+            }
+            (Door::Closed, _) => Err(refuse(Reason::Closed, "the engine is closed")),
+        }
+    }
+
+    /// What the mode comes to just now.
+    fn way(&self, mode: Mode, cell: &Cell, cx: &Cx<'_>) -> Way {
+        match mode {
+            Mode::Followup => Way::Backlog(Joins::Nobody, None),
+            Mode::Collect => Way::Backlog(Joins::Others, None),
+            Mode::Steer | Mode::SteerBacklog => match self.steers(cell, cx) {
+                Ok(run) => Way::Steer(run),
+                Err(why) => Way::Backlog(Joins::Nobody, Some(why)),
+            },
+            Mode::Interrupt if self.interrupts(cell, cx) => Way::Interrupt,
+            Mode::Interrupt => Way::Backlog(Joins::Nobody, Some(Fallback::Authority)),
+        }
+    }
+
+    /// The run that takes this steer, or the first reason why none does.
+    fn steers(&self, cell: &Cell, cx: &Cx<'_>) -> Result<RunId, Fallback> {
+        let live = self.live.as_ref().ok_or(Fallback::NoRun)?;
+        let Some(first) = live.held.first() else { return Err(Fallback::NotSteerable) };
+        if live.inbox == Inbox::Never {
+            return Err(Fallback::NotSteerable);
+        }
+        let rounds = self.extra.as_deref().map_or(0, |e| e.run.rounds);
+        let over = live.inbox == Inbox::Closed || rounds >= cx.queue.steer_rounds;
+        if over || live.stop.is_some() {
+            return Err(Fallback::Closed);
+        }
+        if cell.message.authority != first.message.authority {
+            return Err(Fallback::Authority);
+        }
+        if !cell.same_origin(first) {
+            return Err(Fallback::Route);
+        }
+        Ok(live.id)
+    }
+
+    /// Whether an interrupt may stop what is in progress; nothing in progress is anybody's.
+    fn interrupts(&self, cell: &Cell, cx: &Cx<'_>) -> bool {
+        let retry = self.extra.as_deref().and_then(|e| e.retry.as_ref());
+        let target = match (&self.live, retry) {
+            (Some(live), _) => live.held.first().map_or("", |first| first.message.authority()),
+            (None, Some(retry)) => retry.batch.first().message.authority(),
+            (None, None) => return true,
+        };
+        cx.may_stop(cell.message.authority(), target)
+    }
+
+    /// Room for one more: at most one victim, the oldest of the newcomer's route and authority.
+    fn make_room(
+        &mut self,
+        cell: &Arc<Cell>,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) -> Result<(), NotAdmitted> {
+        let full = |why: &str| {
+            let (depth, cap) = (self.depth(), cx.queue.cap);
+            refuse(Reason::Full, format!("{depth} of {cap} messages wait in this session{why}"))
+        };
+        if cx.queue.drop == Drop::New {
+            return Err(full(""));
+        }
+        let victim = self.backlog.oldest(|waiting| waiting.same_origin(cell));
+        let victim = victim
+            .ok_or_else(|| full(" and none of its route and authority may give way"))?;
+        self.take_out(&victim);
+        if cx.queue.drop == Drop::Summarize {
+            let line = one_line(victim.message.sender(), &victim.message.text);
+            self.extra_mut().overflow.keep(&victim, line, cx.queue.cap);
+        }
+        self.give_fate(cx, next, &victim, Fate::Dropped, Some(cx.queue.drop));
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one decision, carried out in one place")]
+    fn place(
+        &mut self,
+        cell: &Arc<Cell>,
+        mode: Mode,
+        way: Way,
+        depth: u32,
+        before: Phase,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) -> Landed {
+        let (position, run, fallback) = match way {
+            Way::Steer(run) => {
+                let ahead = self.place_steer(cell, mode, next);
+                (ahead, Some(run), None)
+            }
+            Way::Interrupt => {
+                let ahead = self.extra_mut().urgent.live();
+                self.waits(cell);
+                self.extra_mut().urgent.insert(Arc::clone(cell));
+                self.end_retry(cx, next, Fate::Ran);
+                self.stop_live(Cause::Interrupt, next);
+                (ahead, None, None)
+            }
+            Way::Backlog(joins, fallback) => {
+                self.mind_window(cell, joins, before, cx);
+                cell.standing.put(Place::Queued);
+                self.waits(cell);
+                let entry = Self::entry(cell, joins);
+                self.backlog.push(entry);
+                (depth, None, fallback)
+            }
+        };
+        let placement = match (run, before) {
+            (Some(_), _) => Placement::Steered,
+            (None, Phase::Idle) => Placement::Scheduled,
+            _ => Placement::Queued,
+        };
+        Landed { placement, position, run, fallback }
+    }
+
+    fn place_steer(&mut self, cell: &Arc<Cell>, mode: Mode, next: &mut Next<C>) -> u32 {
+        let ahead = self.extra_mut().inbox.live();
+        self.extra_mut().inbox.insert(Arc::clone(cell));
+        if mode == Mode::SteerBacklog {
+            cell.mark_half();
+            self.backlog.reserve(Self::entry(cell, Joins::Nobody));
+        }
+        if self.steer_is_visible()
+            && let Some(watch) = &self.extra_mut().run.watch
+        {
+            let watch = Arc::clone(watch);
+            next.effects().wakes.push((watch, Wake::Steer));
+        }
+        ahead
+    }
+
+    /// Opens, extends or closes the window for a message that goes to the backlog.
+    fn mind_window(&mut self, cell: &Cell, joins: Joins, phase: Phase, cx: &Cx<'_>) {
+        let merges = joins == Joins::Others
+            && self
+                .backlog
+                .newest()
+                .is_some_and(|(last, joins)| joins == Joins::Others && last.merges_with(cell));
+        let open = self.extra.as_deref().and_then(|e| e.window);
+        let window = match open {
+            Some(mut window) if merges => match window.join(cx.now, cx.queue) {
+                Joined::Open => Some(window),
+                Joined::Full => None,
+            },
+            // Only a message that comes while a run is in progress opens one.
+            _ if joins == Joins::Others && phase == Phase::Running && cx.door == Door::Open => {
+                #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+                let first = self.accepted as u32 - 1;
+                Window::open(first, cx.now, cx.queue)
+            }
+            _ => None,
+        };
+        if window.is_some() || open.is_some() {
+            self.extra_mut().window = window;
+        }
+    }
+
+    fn entry(cell: &Arc<Cell>, joins: Joins) -> Entry<C> {
+        #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        let number = cell.standing.number() as u32;
+        let (lane, priority) = (cell.lane, cell.message.priority);
+        Entry { item: Item::Message(Arc::clone(cell)), number, lane, priority, joins }
+    }
+
+    fn note_admission(cell: &Arc<Cell>, landed: Landed, depth: u32, next: &mut Next<C>) {
+        let Landed { placement, position, run, fallback } = landed;
+        let notes = &mut next.effects().notes;
+        let cell = Arc::clone(cell);
+        notes.push(Note::Accepted {
+            cell: Arc::clone(&cell),
+            placement,
+            position,
+            run,
+            fallback,
+        });
+        if placement == Placement::Queued {
+            notes.push(Note::Queued { cell, depth: depth + 1 });
+        }
+    }
+
+    /// Admits a closure; it never merges, is never a victim, and has a cap of its own.
+    #[inline]
+    pub(crate) fn admit_closure(
+        &mut self,
+        code: C,
+        lane: LaneId,
+        priority: Priority,
+        origin: Origin,
+        cx: &Cx<'_>,
+    ) -> (Next<C>, Result<Landed, (NotAdmitted, C)>) {
+        let mut next = Next::nothing();
+        self.settle(cx, &mut next);
+        if cx.door != Door::Open
+            && let Err(refused) = Self::may_enter(origin, cx)
+        {
+            self.rest(cx, &mut next);
+            return (next, Err((refused, code)));
+        }
+        if self.closures >= cx.closure_cap {
+            self.rest(cx, &mut next);
+            let detail = format!("{} closures wait in this session: the cap", self.closures);
+            return (next, Err((refuse(Reason::Full, detail), code)));
+        }
+        if let Some(extra) = self.extra.as_deref_mut() {
+            extra.window = None;
+        }
+        let position = self.backlog.live();
+        let placement =
+            if self.phase == Phase::Idle { Placement::Scheduled } else { Placement::Queued };
+        self.push_closure(code, lane, priority, cx);
+        if cx.listening {
+            let number = self.accepted - 1;
+            next.effects().notes.push(Note::ClosureAccepted { number, lane, placement, position });
+        }
+        // A session that is ready or running already has nothing to choose.
+        if self.phase != Phase::Running {
+            self.rest(cx, &mut next);
+        }
+        (next, Ok(Landed { placement, position, run: None, fallback: None }))
+    }
+
+    #[inline]
+    fn push_closure(&mut self, code: C, lane: LaneId, priority: Priority, cx: &Cx<'_>) {
+        #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        let number = self.accepted as u32;
+        if let Some(standing) = code.standing() {
+            standing.admit(self.accepted, cx.now);
+            standing.put(Place::Queued);
+        } else if self.accepted & 15 == 0 && self.sample.is_none() {
+            self.sample = Some(super::Sample { number, admitted: cx.now });
+        }
+        self.accepted += 1;
+        self.closures += 1;
+        self.waiting[priority as usize] += 1;
+        let item = Item::Closure(code);
+        self.backlog.push(Entry { item, number, lane, priority, joins: Joins::Nobody });
+    }
+
+    /// Whether the next closure needs the time: one in sixteen is timed, one at a time, and
+    /// whatever may be due is settled at the right moment.
+    #[inline]
+    pub(crate) fn wants_clock(&self) -> bool {
+        self.extra.is_some() || (self.accepted & 15 == 0 && self.sample.is_none())
+    }
+}

@@ -1,0 +1,262 @@
+//! Claim: a ticket that fits becomes a run. The batch is formed here, and nowhere earlier.
+
+use std::time::Duration;
+
+use super::rest::Head;
+use super::{Cx, Machine, Phase};
+use crate::model::{LaneId, RunId};
+use crate::session::backlog::{Code, Item, Joins};
+use crate::session::batch::{Batch, Cells};
+use crate::session::cell::{Cell, Place};
+use crate::session::live::{Held, Inbox, Live, SlotState};
+use crate::session::next::{Exceeded, Next, Note, Tag};
+use crate::sync::Arc;
+use crate::time::Moment;
+
+/// What the worker gets to execute.
+pub(crate) enum Work<C> {
+    Closure(C),
+    Messages(Arc<Batch>),
+}
+
+/// A run that has begun.
+pub(crate) struct Started<C> {
+    pub(crate) run: RunId,
+    pub(crate) work: Work<C>,
+    pub(crate) lane: LaneId,
+    pub(crate) attempt: u32,
+    /// When the work was admitted, if it is timed.
+    pub(crate) admitted: Option<Moment>,
+}
+
+/// What a ticket was good for.
+pub(crate) enum Claimed<C> {
+    Run(Started<C>),
+    /// It no longer fits: withdrawn, expired, another lane's turn. The worker discards it.
+    Misfit,
+}
+
+/// The ticket that a worker holds, and what it needs to know about its lane.
+#[derive(Clone, Copy)]
+pub(crate) struct Ticketed {
+    pub(crate) tag: Tag,
+    pub(crate) issued: Moment,
+    /// Lane wait from which a warning is said.
+    pub(crate) warning: Duration,
+    /// Whether messages of this lane have a handler that takes steers.
+    pub(crate) inbox: Inbox,
+    /// The lane's deadline for runs.
+    pub(crate) deadline: Option<Duration>,
+}
+
+impl<C: Code> Machine<C> {
+    /// Redeems a ticket. The run's id is drawn before, and used only if there is a run.
+    #[inline]
+    pub(crate) fn claim(
+        &mut self,
+        ticket: &Ticketed,
+        run: RunId,
+        cx: &Cx<'_>,
+    ) -> (Next<C>, Claimed<C>) {
+        let mut next = Next::nothing();
+        self.tickets.remove(ticket.tag);
+        self.settle(cx, &mut next);
+        let fits = self.phase_now(cx) == Phase::Ready && self.wanted() == Some(ticket.tag);
+        if !fits {
+            self.rest(cx, &mut next);
+            return (next, Claimed::Misfit);
+        }
+        if cx.listening {
+            let wait = cx.now.since(ticket.issued);
+            let exceeded = if wait > ticket.warning { Exceeded::Yes } else { Exceeded::No };
+            next.effects().notes.push(Note::Dequeued { tag: ticket.tag, wait, exceeded });
+        }
+        let started = self.start(run, ticket, cx, &mut next);
+        (next, Claimed::Run(started))
+    }
+
+    /// The phase after settling and before resting.
+    #[inline]
+    pub(super) fn phase_now(&mut self, cx: &Cx<'_>) -> Phase {
+        if self.live.is_some() { Phase::Running } else { self.head_phase(cx) }
+    }
+
+    /// Takes the head and makes it the run in progress.
+    #[inline]
+    pub(super) fn start(
+        &mut self,
+        run: RunId,
+        ticket: &Ticketed,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) -> Started<C> {
+        assert!(self.live.is_none(), "P1: at most one live run");
+        let closure = self.extra.is_none() || matches!(self.head(), Head::Backlog(..));
+        if closure && matches!(self.backlog.front().map(|e| &e.item), Some(Item::Closure(_))) {
+            return self.start_closure(run, ticket, cx, next);
+        }
+        self.start_messages(run, ticket, cx, next)
+    }
+
+    fn start_closure(
+        &mut self,
+        run: RunId,
+        ticket: &Ticketed,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) -> Started<C> {
+        let entry = self.backlog.pop().expect("the head is a closure");
+        let Item::Closure(code) = entry.item else { unreachable!("the head is a closure") };
+        self.check_order(entry.number, next);
+        self.closures -= 1;
+        self.waiting[entry.priority as usize] -= 1;
+        let admitted = match code.standing() {
+            Some(standing) => {
+                standing.put(Place::Started);
+                Some(standing.admitted())
+            }
+            None => self
+                .sample
+                .take_if(|sample| sample.number == entry.number)
+                .map(|sample| sample.admitted),
+        };
+        let held = code.keep().map_or(Held::Nothing, Held::Closure);
+        self.begin((run, entry.lane), held, entry.number, 1, Inbox::Never, cx);
+        self.companions_for(ticket.deadline, cx, next);
+        if cx.listening {
+            let number = self.accepted.wrapping_sub(u64::from(
+                #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+                (self.accepted as u32).wrapping_sub(entry.number),
+            ));
+            let lane = ticket.tag.lane;
+            next.effects().notes.push(Note::Started { run, lane, batch: None, number, attempt: 1 });
+        }
+        Started { run, work: Work::Closure(code), lane: ticket.tag.lane, attempt: 1, admitted }
+    }
+
+    fn start_messages(
+        &mut self,
+        run: RunId,
+        ticket: &Ticketed,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) -> Started<C> {
+        let (batch, attempt) = self.form_batch(cx, next);
+        let first = batch.first();
+        let (lane, admitted) = (first.lane, first.standing.admitted());
+        assert!(lane == ticket.tag.lane, "a run starts in the lane of its batch");
+        let deadline = first.deadline.or(ticket.deadline);
+        let held = Held::Messages(Arc::clone(&batch));
+        self.begin((run, lane), held, 0, attempt, ticket.inbox, cx);
+        self.companions_for(deadline, cx, next);
+        if cx.listening {
+            let batch = Some(Arc::clone(&batch));
+            next.effects().notes.push(Note::Started { run, lane, batch, number: 0, attempt });
+        }
+        Started { run, work: Work::Messages(batch), lane, attempt, admitted: Some(admitted) }
+    }
+
+    /// The head's batch, by rank, and which attempt it is.
+    fn form_batch(&mut self, cx: &Cx<'_>, next: &mut Next<C>) -> (Arc<Batch>, u32) {
+        if let Some(cell) = self.extra.as_deref_mut().and_then(|e| e.urgent.pop()) {
+            return (self.alone(cell), 1);
+        }
+        if let Some(retry) = self.extra.as_deref_mut().and_then(|e| e.retry.take()) {
+            retry.batch.iter().for_each(|cell| self.waits_no_more(cell));
+            return (retry.batch, retry.attempt + 1);
+        }
+        if let Some(cell) = self.extra.as_deref_mut().and_then(|e| e.promoted.pop()) {
+            return (self.alone(cell), 1);
+        }
+        let entry = self.backlog.pop().expect("a ready session has a head");
+        let Item::Message(first) = entry.item else { unreachable!("the head is a message") };
+        self.check_order(entry.number, next);
+        if entry.joins == Joins::Nobody {
+            return (self.alone(first), 1);
+        }
+        self.waits_no_more(&first);
+        let mut cells = Cells::One(first);
+        while let Some(cell) = self.pop_mergeable(&cells, cx) {
+            self.waits_no_more(&cell);
+            cells.push(cell);
+        }
+        (self.batch(cells), 1)
+    }
+
+    /// The next message, if it is contiguous and merges with these.
+    fn pop_mergeable(&mut self, cells: &Cells, cx: &Cx<'_>) -> Option<Arc<Cell>> {
+        if cells.as_slice().len() >= cx.queue.max_batch as usize {
+            return None;
+        }
+        let entry = self.backlog.front()?;
+        let Item::Message(cell) = &entry.item else { return None };
+        if entry.joins != Joins::Others || !cell.merges_with(&cells.as_slice()[0]) {
+            return None;
+        }
+        match self.backlog.pop()?.item {
+            Item::Message(cell) => Some(cell),
+            Item::Closure(_) => unreachable!("the front was a message"),
+        }
+    }
+
+    fn alone(&mut self, cell: Arc<Cell>) -> Arc<Batch> {
+        self.waits_no_more(&cell);
+        self.batch(Cells::One(cell))
+    }
+
+    /// A batch with the lines that wait for its route and authority.
+    fn batch(&mut self, cells: Cells) -> Arc<Batch> {
+        let lines = self
+            .extra
+            .as_deref_mut()
+            .filter(|e| !e.overflow.is_empty())
+            .and_then(|e| e.overflow.take_for(&cells.as_slice()[0]));
+        Arc::new(Batch::new(cells, lines))
+    }
+
+    fn begin(
+        &mut self,
+        (id, lane): (RunId, LaneId),
+        held: Held<C>,
+        number: u32,
+        attempt: u32,
+        inbox: Inbox,
+        cx: &Cx<'_>,
+    ) {
+        let (started, slot) = (cx.now, SlotState::Held);
+        let (stop, waits) = (None, 0);
+        self.live =
+            Some(Live { id, lane, held, started, stop, inbox, slot, waits, number, attempt });
+        self.phase = Phase::Running;
+    }
+
+    /// A run start closes the window, forgets the former run's companions and sets its deadline.
+    fn companions_for(&mut self, deadline: Option<Duration>, cx: &Cx<'_>, next: &mut Next<C>) {
+        if deadline.is_none() && self.extra.is_none() {
+            return;
+        }
+        let extra = self.extra_mut();
+        extra.window = None;
+        extra.run = super::Companions::default();
+        extra.run.deadline = deadline.map(|d| cx.now.plus(d));
+        self.rest(cx, next);
+    }
+
+    /// P2, seen from another side: what starts from the backlog was admitted after what started
+    /// from it before.
+    #[inline]
+    fn check_order(&mut self, number: u32, next: &mut Next<C>) {
+        if number.wrapping_sub(self.started) > u32::MAX / 2 {
+            next.effects().order_violations += 1;
+        }
+        self.started = number;
+    }
+
+    /// Whether the head may start in the slice that this ticket began: same lane, no lower priority.
+    #[inline]
+    pub(super) fn slice_goes_on(&mut self, tag: Tag, cx: &Cx<'_>) -> bool {
+        self.head_phase(cx) == Phase::Ready
+            && self.head_lane() == Some(tag.lane)
+            && self.priority_waiting() >= tag.priority
+    }
+}

@@ -1,0 +1,361 @@
+//! The end of a run, by its worker or by `abandon`; and the start of the next in one step.
+
+use super::claim::{Started, Ticketed};
+use super::{Cx, Door, Machine};
+use crate::model::{Cause, Fate, Outcome, Reply, RunId};
+use crate::session::backlog::{Code, Item};
+use crate::session::batch::Batch;
+use crate::session::cell::Place;
+use crate::session::live::{Guard, Held, Live, Retry, SlotState};
+use crate::session::next::{Next, Note, Settlement};
+use crate::sync::Arc;
+use crate::time::Moment;
+
+/// How the handler came back.
+pub(crate) enum End {
+    Done(Option<Reply>),
+    Failed {
+        error: Arc<str>,
+        cause: Option<Cause>,
+    },
+    Panicked {
+        error: Arc<str>,
+    },
+}
+
+impl End {
+    fn error(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Done(_) => None,
+            Self::Failed { error, .. } | Self::Panicked { error } => Some(Arc::clone(error)),
+        }
+    }
+}
+
+/// A run that has ended, and what became of its batch: the worker tells the receipts.
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    /// `None`: the batch will run again.
+    pub(crate) fate: Option<Fate>,
+    pub(crate) started: Moment,
+    pub(crate) error: Option<Arc<str>>,
+}
+
+/// What a finish came to.
+pub(crate) enum Finished<C> {
+    /// P1: the run was abandoned before; its claim is without effect.
+    Stale,
+    Ended(Ended, Option<Started<C>>),
+}
+
+/// The right to go on with the next run of the session without a new ticket.
+pub(crate) struct Slice {
+    pub(crate) ticket: Ticketed,
+    pub(crate) run: RunId,
+}
+
+/// What an abandoned run leaves behind.
+pub(crate) struct Abandoned {
+    /// Whether it held a slot of its lane, which is free now.
+    pub(crate) slot: SlotState,
+}
+
+impl<C: Code> Machine<C> {
+    /// Ends the run and, if the slice goes on, starts the next in the same step.
+    #[inline]
+    pub(crate) fn finish(
+        &mut self,
+        run: RunId,
+        end: End,
+        slice: Option<&Slice>,
+        cx: &Cx<'_>,
+    ) -> (Next<C>, Finished<C>) {
+        let mut next = Next::nothing();
+        let Some(live) = self.live.take_if(|live| live.id == run) else {
+            return (next, Finished::Stale);
+        };
+        self.live_settle(&live, cx, &mut next);
+        let ended = match &live.held {
+            Held::Messages(batch) => {
+                let batch = Arc::clone(batch);
+                self.end_messages(&live, &batch, &end, cx, &mut next)
+            }
+            _ => self.end_closure(&live, &end, cx, &mut next),
+        };
+        let started = match slice {
+            Some(slice) if self.slice_goes_on(slice.ticket.tag, cx) => {
+                Some(self.start(slice.run, &slice.ticket, cx, &mut next))
+            }
+            _ => {
+                self.rest(cx, &mut next);
+                None
+            }
+        };
+        (next, Finished::Ended(ended, started))
+    }
+
+    /// What is due at the end of a run, and what it leaves undelivered. P5: closing the inbox and
+    /// checking it is this one step.
+    #[inline]
+    fn live_settle(&mut self, live: &Live<C>, cx: &Cx<'_>, next: &mut Next<C>) {
+        if self.extra.is_none() {
+            return;
+        }
+        // The deadline belongs to the run that has just come back: too late to stop it.
+        self.extra_mut().run.deadline = None;
+        self.settle(cx, next);
+        self.promote(live.id, cx, next);
+        self.extra_mut().run = super::Companions::default();
+    }
+
+    fn outcome(live: &Live<C>, end: &End) -> (Outcome, Option<Cause>) {
+        match (end, live.stop) {
+            // Ok is done even if a stop was set.
+            (End::Done(_), _) => (Outcome::Done, None),
+            (_, Some(cause)) => (Outcome::Stopped, Some(cause)),
+            (End::Failed { cause, .. }, None) => (Outcome::Failed, *cause),
+            (End::Panicked { .. }, None) => (Outcome::Panicked, None),
+        }
+    }
+
+    #[inline]
+    fn end_closure(
+        &mut self,
+        live: &Live<C>,
+        end: &End,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) -> Ended {
+        let (outcome, cause) = Self::outcome(live, end);
+        let fate = Self::fate_of_stopped(outcome, cause).unwrap_or(Fate::Ran);
+        self.settled += 1;
+        if let Held::Closure(code) = &live.held
+            && let Some(standing) = code.standing()
+        {
+            standing.put(Place::Settled);
+        }
+        if cx.listening {
+            let run = live.id;
+            let took = cx.now.since(live.started);
+            let number = self.number_of(live.number);
+            let (run_of, outcome_of) = (Some(run), Some(outcome));
+            let notes = &mut next.effects().notes;
+            notes.push(Note::Finished { run, outcome, cause, took });
+            notes.push(Note::ClosureFate { number, fate, run: run_of, outcome: outcome_of });
+        }
+        Ended { outcome, fate: Some(fate), started: live.started, error: end.error() }
+    }
+
+    /// The admission number whose low half this is: the newest that can be meant.
+    pub(super) fn number_of(&self, low: u32) -> u64 {
+        #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        let behind = (self.accepted as u32).wrapping_sub(low);
+        self.accepted.wrapping_sub(u64::from(behind))
+    }
+
+    /// The table of section 3: stopped by the engine's end is returned, by anything else ran.
+    fn fate_of_stopped(outcome: Outcome, cause: Option<Cause>) -> Option<Fate> {
+        if outcome != Outcome::Stopped {
+            return None;
+        }
+        match cause {
+            Some(Cause::Close | Cause::Drain) => Some(Fate::Returned),
+            _ => Some(Fate::Ran),
+        }
+    }
+
+    fn end_messages(
+        &mut self,
+        live: &Live<C>,
+        batch: &Arc<Batch>,
+        end: &End,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) -> Ended {
+        let (outcome, cause) = Self::outcome(live, end);
+        let attempts = batch.first().attempts;
+        let retries = matches!(outcome, Outcome::Failed | Outcome::Panicked)
+            && live.attempt < attempts
+            && cx.door != Door::Closed;
+        let fate = match (outcome, Self::fate_of_stopped(outcome, cause)) {
+            (_, Some(fate)) => Some(fate),
+            (Outcome::Done, None) => Some(Fate::Ran),
+            _ if retries => None,
+            // "or a retry pending then": it would have run again, but for the close.
+            _ if live.attempt < attempts => Some(Fate::Returned),
+            _ if attempts > 1 => Some(Fate::Parked),
+            _ => Some(Fate::Ran),
+        };
+        if cx.listening {
+            self.note_end(live, batch, end, (outcome, cause), cx, next);
+        }
+        let error = end.error();
+        match fate {
+            Some(fate) => self.settle_batch(live.id, batch, fate, outcome, cx, next),
+            None => self.retry(live, batch, outcome, error.clone(), cx, next),
+        }
+        Ended { outcome, fate, started: live.started, error }
+    }
+
+    fn note_end(
+        &self,
+        live: &Live<C>,
+        batch: &Arc<Batch>,
+        end: &End,
+        (outcome, cause): (Outcome, Option<Cause>),
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) {
+        let (run, attempt) = (live.id, live.attempt);
+        let notes = &mut next.effects().notes;
+        if let End::Done(Some(reply)) = end {
+            let (batch, reply) = (Arc::clone(batch), reply.clone());
+            notes.push(Note::Said { run, batch, attempt, reply, last: true });
+        }
+        let took = cx.now.since(live.started);
+        notes.push(Note::Finished { run, outcome, cause, took });
+    }
+
+    /// The worker tells the receipts; here only the books and the events. P4.
+    fn settle_batch(
+        &mut self,
+        run: RunId,
+        batch: &Arc<Batch>,
+        fate: Fate,
+        outcome: Outcome,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) {
+        self.settled += u64::from(batch.len());
+        for cell in batch.iter() {
+            cell.standing.put(Place::Settled);
+            if cx.listening {
+                let (cell, run, outcome) = (Arc::clone(cell), Some(run), Some(outcome));
+                let note = Note::Fate { cell, fate, run, outcome, policy: None };
+                next.effects().notes.push(note);
+            }
+        }
+    }
+
+    fn retry(
+        &mut self,
+        live: &Live<C>,
+        batch: &Arc<Batch>,
+        outcome: Outcome,
+        error: Option<Arc<str>>,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+    ) {
+        let doublings = (live.attempt - 1).min(31);
+        let delay = cx.queue.backoff.saturating_mul(1 << doublings).min(cx.queue.backoff_max);
+        for cell in batch.iter() {
+            self.waits(cell);
+        }
+        let (run, attempt) = (live.id, live.attempt);
+        let (batch, due) = (Arc::clone(batch), cx.now.plus(delay));
+        self.extra_mut().retry = Some(Retry { batch, due, run, attempt, outcome, error });
+        if cx.listening {
+            let note = Note::Retrying { run, attempt: attempt + 1, delay };
+            next.effects().notes.push(note);
+        }
+    }
+
+    /// P5: what the run did not take, or took and did not commit, becomes a turn of its own before
+    /// every older follow-up; after a `stop` it is withdrawn, at a close it is returned.
+    pub(super) fn promote(&mut self, run: RunId, cx: &Cx<'_>, next: &mut Next<C>) {
+        let Some(extra) = self.extra.as_deref_mut() else { return };
+        let guard = extra.run.guard.take();
+        let mut cells = guard.map_or_else(Vec::new, |Guard { cells, .. }| cells);
+        cells.extend(extra.inbox.take_all());
+        let below = extra.stopped_below;
+        for cell in cells {
+            self.forget_half(&cell);
+            if cx.door == Door::Closed {
+                self.give_fate(cx, next, &cell, Fate::Returned, None);
+            } else if cell.standing.number() < below {
+                self.give_fate(cx, next, &cell, Fate::Withdrawn, None);
+            } else if cell.expires.is_some_and(|at| at <= cx.now) {
+                self.give_fate(cx, next, &cell, Fate::Expired, None);
+            } else {
+                if cx.listening {
+                    let cell = Arc::clone(&cell);
+                    next.effects().notes.push(Note::Promoted { cell, run });
+                }
+                self.waits(&cell);
+                self.extra_mut().promoted.insert(cell);
+            }
+        }
+    }
+
+    /// Ends a run whose handler may still execute. Its id is fenced: every later call of it, and
+    /// its claim's drop, is without effect. P1.
+    pub(crate) fn abandon(
+        &mut self,
+        run: RunId,
+        cause: Cause,
+        cx: &Cx<'_>,
+    ) -> (Next<C>, Option<Abandoned>) {
+        let mut next = Next::nothing();
+        let Some(mut live) = self.live.take_if(|live| live.id == run) else {
+            return (next, None);
+        };
+        let extra = self.extra.as_deref();
+        if let Some(token) = extra.and_then(|e| e.run.token.clone()) {
+            next.effects().cancel = Some((token, live.stop.unwrap_or(cause)));
+        }
+        let watch = extra.and_then(|e| e.run.watch.clone());
+        self.live_settle(&live, cx, &mut next);
+        let cause = *live.stop.get_or_insert(cause);
+        let fate = Self::fate_of_stopped(Outcome::Stopped, Some(cause)).unwrap_or(Fate::Ran);
+        if cx.listening {
+            let took = cx.now.since(live.started);
+            let (outcome, cause) = (Outcome::Stopped, Some(cause));
+            next.effects().notes.push(Note::Finished { run, outcome, cause, took });
+        }
+        if let Some(watch) = watch {
+            next.effects().wakes.push((watch, crate::session::cell::Wake::Stop));
+        }
+        let abandoned = Abandoned { slot: live.slot };
+        match live.held {
+            Held::Messages(batch) => {
+                self.give_batch_fate(cx, &mut next, &batch, fate, (run, Outcome::Stopped, None));
+            }
+            Held::Closure(code) => {
+                self.settled += 1;
+                if let Some(standing) = code.standing() {
+                    standing.put(Place::Settled);
+                }
+                self.note_closure(cx, &mut next, live.number, fate, run);
+                next.effects().settled.push(Settlement {
+                    item: Item::Closure(code),
+                    fate,
+                    run: Some(run),
+                    outcome: Some(Outcome::Stopped),
+                    error: None,
+                });
+            }
+            Held::Nothing => {
+                self.settled += 1;
+                self.note_closure(cx, &mut next, live.number, fate, run);
+                next.effects().lost_closures.push(fate);
+            }
+        }
+        self.rest(cx, &mut next);
+        (next, Some(abandoned))
+    }
+
+    fn note_closure(
+        &self,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+        number: u32,
+        fate: Fate,
+        run: RunId,
+    ) {
+        if cx.listening {
+            let (number, run, outcome) =
+                (self.number_of(number), Some(run), Some(Outcome::Stopped));
+            next.effects().notes.push(Note::ClosureFate { number, fate, run, outcome });
+        }
+    }
+}

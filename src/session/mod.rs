@@ -1,0 +1,37 @@
+//! Sessions: what waits and runs under one key, decided under one lock.
+
+mod backlog;
+mod batch;
+mod cell;
+mod door;
+mod gate;
+mod live;
+mod machine;
+mod next;
+mod notes;
+mod overflow;
+mod render;
+#[allow(clippy::module_inception, reason = "the session is the noun of this room")]
+mod session;
+mod shared;
+mod table;
+mod token;
+mod window;
+
+pub(crate) use backlog::Code;
+pub(crate) use batch::Batch;
+pub(crate) use cell::{Cell, Standing, Telling, Wake, Watch};
+pub(crate) use door::{Door, LANES_MAX, Ticket};
+pub(crate) use gate::{Found, Woken};
+pub(crate) use live::{Inbox, OpenCalls, SlotState};
+pub(crate) use machine::{
+    Claimed, Door as Open, End, EndRun, Ended, Finished, Halted, Origin, Slice, Started, Take,
+    Taken, Ticketed, Work,
+};
+pub use machine::{Verdict, Withdrawn};
+pub(crate) use next::{Landed, NotAdmitted, Tag};
+pub(crate) use render::turn_text;
+pub(crate) use session::Session;
+pub(crate) use shared::{Hire, Renderer, SWEEP, Shared, What};
+pub(crate) use token::{cause_number, numbered_cause};
+pub use token::{Cancelled, Registration, Token};

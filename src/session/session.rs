@@ -1,0 +1,79 @@
+//! One session: its machine behind the one lock that decides everything about its key.
+
+use super::backlog::Code;
+use super::machine::Machine;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex, MutexGuard};
+
+/// All state of one key.
+pub(crate) struct Session<C> {
+    pub(crate) key: Arc<str>,
+    pub(crate) hash: u64,
+    /// Never reused: the first half of made-up message ids.
+    pub(crate) serial: u64,
+    /// The linearization point of everything that concerns the key.
+    machine: Mutex<Machine<C>>,
+    /// What the live run reads at its boundary. Written under the lock, read by the run.
+    signal: AtomicU64,
+    /// The live timer entry, in nanoseconds plus one; 0 is none. Written under the lock, read by
+    /// the timer's sweep.
+    armed: AtomicU64,
+    /// The run that executes, by a book of its own: the sentinel of P1. Written by claims only.
+    executing: AtomicU64,
+}
+
+impl<C: Code> Session<C> {
+    pub(crate) fn new(key: Arc<str>, hash: u64, serial: u64) -> Self {
+        Self {
+            key,
+            hash,
+            serial,
+            machine: Mutex::new(Machine::new()),
+            signal: AtomicU64::new(0),
+            armed: AtomicU64::new(0),
+            executing: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> Locked<'_, C> {
+        Locked { session: self, machine: self.machine.lock() }
+    }
+
+    /// The signal word: one load.
+    #[inline]
+    pub(crate) fn signal(&self) -> u64 {
+        // Acquire: a run that sees a steer or a stop sees what was done before it was set.
+        self.signal.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn armed(&self) -> u64 {
+        self.armed.load(Ordering::Relaxed)
+    }
+
+    /// A run begins to execute; answers the run that had not ended, if any. P1.
+    pub(crate) fn begin(&self, run: u64) -> u64 {
+        let before = self.executing.load(Ordering::Relaxed);
+        self.executing.store(run, Ordering::Relaxed);
+        before
+    }
+
+    /// A run has ended, or was fenced.
+    pub(crate) fn ended(&self) {
+        self.executing.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The locked machine. On unlock it publishes what others read without the lock.
+pub(crate) struct Locked<'a, C: Code> {
+    session: &'a Session<C>,
+    pub(crate) machine: MutexGuard<'a, Machine<C>>,
+}
+
+impl<C: Code> Drop for Locked<'_, C> {
+    #[inline]
+    fn drop(&mut self) {
+        let armed = self.machine.armed().map_or(0, |at| at.nanos() + 1);
+        self.session.armed.store(armed, Ordering::Relaxed);
+        self.session.signal.store(self.machine.signal(), Ordering::Release);
+    }
+}

@@ -1,0 +1,476 @@
+//! What every transition needs and every consequence goes through: lock, change, number the
+//! events, unlock, then act. Nothing is held while acting. P7.
+
+use super::backlog::{Code, Item};
+use super::batch::Batch;
+use super::door::{Door, Doors, Ticket};
+use super::gate::Call;
+use super::machine::{Cx, Door as Open, Machine};
+use super::next::{Alarm, Effects, Next, Settlement, Tag};
+use super::notes;
+use super::render::merged;
+use super::session::Session;
+use super::table::Table;
+use super::token::{Fired, Token};
+use crate::config::Config;
+use crate::model::{Fate, LaneId, MessageId, Settled};
+use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::channel::{Receiver, Sender, unbounded};
+use crate::sync::on::{Thread, kind};
+use crate::sync::{Arc, Condvar, Mutex};
+use crate::time::{Clock, Due, Moment, Timer};
+use crate::watch::{Bus, Count, Counters, Draw, Event, Quota};
+
+/// Something that becomes due.
+pub(crate) enum What<C> {
+    Session(Arc<Session<C>>),
+    /// A token with a deadline of its own.
+    Token(Token),
+    /// One round of the sweep that retires idle sessions and looks for stuck runs.
+    Sweep,
+}
+
+impl<C: Code> Due for What<C> {
+    fn wanted(&self, at: Moment) -> bool {
+        match self {
+            Self::Session(session) => session.armed() == at.nanos() + 1,
+            Self::Token(token) => token.cancelled().is_none(),
+            Self::Sweep => true,
+        }
+    }
+}
+
+/// Who starts a worker when a ticket finds nobody. Implemented by `lane`.
+pub(crate) trait Hire<C>: Send + Sync {
+    fn hire(self: Arc<Self>, shared: &Arc<Shared<C>>, door: &Arc<Door<C>>);
+}
+
+/// The host's way to write a batch as one text.
+pub(crate) type Renderer = Box<dyn Fn(&Batch) -> Arc<str> + Send + Sync>;
+
+/// What was settled while the engine drains, for the report.
+pub(crate) type Reported = (MessageId, Arc<str>, Fate);
+
+/// A message or closure on its way back to the host, at the end.
+#[derive(Default)]
+pub(crate) struct Report {
+    pub(crate) settled: Vec<Reported>,
+    pub(crate) returned: Vec<crate::model::Message>,
+}
+
+/// The engine without its threads.
+pub(crate) struct Shared<C> {
+    pub(crate) clock: Clock,
+    pub(crate) timer: Timer<What<C>>,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) counters: Counters,
+    /// Messages and closures that were admitted and have no fate.
+    pub(crate) pending: Quota,
+    pub(crate) bytes: Quota,
+    pub(crate) config: Config,
+    pub(crate) table: Table<C>,
+    pub(crate) doors: Doors<C>,
+    pub(crate) staff: Arc<dyn Hire<C>>,
+    renderer: Option<Renderer>,
+    /// 0 open, 1 draining, 2 closed. Written by drain and close; read inside every session lock.
+    open: AtomicU8,
+    run_ids: AtomicU64,
+    /// Filled while draining. A leaf lock.
+    report: Mutex<Option<Report>>,
+    /// Tells a drain that something has been settled. Used only while not open.
+    settled_more: Condvar,
+    settled_lock: Mutex<()>,
+    /// Callbacks that the timer thread must not call itself.
+    aux: (Sender<Option<Fired>>, Receiver<Option<Fired>>),
+}
+
+impl<C: Code> Shared<C> {
+    pub(crate) fn new(
+        config: Config,
+        clock: Clock,
+        staff: Arc<dyn Hire<C>>,
+        renderer: Option<Renderer>,
+    ) -> Self {
+        Self {
+            timer: Timer::new(clock.clone()),
+            clock,
+            bus: Arc::new(Bus::new(config.limits.ring_events)),
+            counters: Counters::new(),
+            pending: Quota::new(u64::from(config.limits.max_pending)),
+            bytes: Quota::new(config.limits.max_bytes),
+            config,
+            table: Table::new(),
+            doors: Doors::new(),
+            staff,
+            renderer,
+            open: AtomicU8::new(0),
+            run_ids: AtomicU64::new(1),
+            report: Mutex::new(None),
+            settled_more: Condvar::new(),
+            settled_lock: Mutex::new(()),
+            aux: unbounded(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    #[inline]
+    pub(crate) fn open(&self) -> Open {
+        // SeqCst: after a drain has stored it and locked every session once, no admission can
+        // have read the old value.
+        match self.open.load(Ordering::SeqCst) {
+            0 => Open::Open,
+            1 => Open::Draining,
+            _ => Open::Closed,
+        }
+    }
+
+    /// Shuts the door further; it never opens again.
+    pub(crate) fn shut(&self, to: Open) {
+        self.open.fetch_max(to as u8, Ordering::SeqCst);
+    }
+
+    /// A block of run ids: one shared write for 16 runs.
+    pub(crate) fn draw_run_ids(&self) -> std::ops::Range<u64> {
+        let first = self.run_ids.fetch_add(16, Ordering::Relaxed);
+        first..first + 16
+    }
+
+    #[inline]
+    pub(crate) fn cx(&self, now: Moment) -> Cx<'_> {
+        Cx {
+            now,
+            queue: &self.config.queue,
+            stop_authorities: &self.config.stop_authorities,
+            closure_cap: self.config.limits.closure_cap,
+            door: self.open(),
+            listening: self.bus.on(),
+        }
+    }
+
+    /// One transition of a session: everything that changes a key goes through here.
+    #[inline]
+    pub(crate) fn transition<R>(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        now: Moment,
+        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
+    ) -> R {
+        let (next, draws, answer) = {
+            let mut locked = session.lock();
+            let cx = self.cx(now);
+            let (next, answer) = step(&mut locked.machine, &cx);
+            let draws = self.number(&next);
+            (next, draws, answer)
+        };
+        self.act(session, now, next, draws);
+        answer
+    }
+
+    /// The same for fired closures, which read the clock only where somebody needs the time.
+    #[inline]
+    pub(crate) fn transition_lazily<R>(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        known: Option<Moment>,
+        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
+    ) -> R {
+        let (next, draws, answer, read) = {
+            let mut locked = session.lock();
+            let needed = known.is_none() && (self.bus.on() || locked.machine.wants_clock());
+            let read = known.or_else(|| needed.then(|| self.now()));
+            let cx = self.cx(read.unwrap_or(Moment::START));
+            let (next, answer) = step(&mut locked.machine, &cx);
+            let draws = self.number(&next);
+            (next, draws, answer, read)
+        };
+        // Each ticket is stamped, always.
+        let now = match (read, next.ticket) {
+            (Some(now), _) => now,
+            (None, Some(_)) => self.now(),
+            (None, None) => Moment::START,
+        };
+        self.act(session, now, next, draws);
+        answer
+    }
+
+    /// Draws a number for each event, still inside the lock.
+    #[inline]
+    fn number(&self, next: &Next<C>) -> Vec<Option<Draw>> {
+        match &next.list {
+            Some(effects) => effects.notes.iter().map(|_| self.bus.draw()).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Carries out what a transition asked for.
+    #[inline]
+    pub(crate) fn act(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        now: Moment,
+        next: Next<C>,
+        draws: Vec<Option<Draw>>,
+    ) {
+        if let Some(effects) = next.list {
+            self.act_on(session, now, *effects, draws);
+        }
+        match next.alarm {
+            Alarm::Leave => {}
+            Alarm::Arm { at, instead } => {
+                self.timer.arm(at, What::Session(Arc::clone(session)));
+                if instead.is_some() {
+                    self.timer.give_up();
+                }
+            }
+            Alarm::GiveUp => self.timer.give_up(),
+        }
+        if let Some(tag) = next.ticket {
+            self.issue(session, tag, now);
+        }
+        if self.open() != Open::Open {
+            self.tell_drain();
+        }
+    }
+
+    fn act_on(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        now: Moment,
+        effects: Effects<C>,
+        draws: Vec<Option<Draw>>,
+    ) {
+        let Effects { settled, notes, cancel, wakes, lost_closures, order_violations } = effects;
+        if order_violations > 0 {
+            self.counters.add(Count::OrderViolation, u64::from(order_violations));
+        }
+        if !notes.is_empty() {
+            let numbered = notes.into_iter().zip(draws);
+            let records: Vec<_> = numbered
+                .filter_map(|(note, draw)| {
+                    draw.map(|draw| draw.record(now, notes::event(self, session, note)))
+                })
+                .collect();
+            self.bus.publish(records);
+        }
+        for settlement in settled {
+            self.settle(session, settlement);
+        }
+        for fate in lost_closures {
+            self.book(fate, 1, 0);
+        }
+        if let Some((token, cause)) = cancel
+            && let Some(fired) = token.signal(cause)
+        {
+            self.call(fired);
+        }
+        wakes.into_iter().for_each(|(watch, why)| watch.wake(why));
+    }
+
+    /// Calls what a cancel must call; the timer thread leaves it to another.
+    fn call(&self, fired: Fired) {
+        if fired.is_empty() {
+            return;
+        }
+        if kind() == Thread::Timer {
+            let _ = self.aux.0.send(Some(fired));
+        } else {
+            fired.call();
+        }
+    }
+
+    /// The work of the `laneq-callbacks` thread: one callback after the other until the end.
+    pub(crate) fn call_back(&self) {
+        while let Ok(Some(fired)) = self.aux.1.recv() {
+            fired.call();
+        }
+    }
+
+    pub(crate) fn end_callbacks(&self) {
+        let _ = self.aux.0.send(None);
+    }
+
+    /// Puts the session's ticket into its lane, and calls a worker if one is needed.
+    #[inline]
+    pub(crate) fn issue(self: &Arc<Self>, session: &Arc<Session<C>>, tag: Tag, now: Moment) {
+        let door = self.doors.get(tag.lane);
+        door.put(tag, Ticket { session: Arc::clone(session), issued: now });
+        let call = door.gate.arrive();
+        if self.bus.on() {
+            self.say_issued(door, session, call, now);
+        }
+        self.answer_call(door, call);
+    }
+
+    /// The events of a ticket: into the lane, and whether an unlimited one is at its ceiling.
+    fn say_issued(&self, door: &Door<C>, session: &Session<C>, call: Call, now: Moment) {
+        let word = door.gate.word();
+        let (lane, key, depth) = (Arc::clone(&door.name), Arc::clone(&session.key), word.tickets);
+        self.bus.say(now, || Event::LaneEnqueue { lane, key, depth });
+        let full = call == Call::Nobody && word.executing >= word.cap && door.is_unlimited();
+        if full && door.may_say_saturated(now) {
+            let (lane, ceiling) = (Arc::clone(&door.name), word.cap);
+            self.bus.say(now, || Event::LaneSaturated { lane, ceiling });
+        }
+    }
+
+    pub(crate) fn answer_call(self: &Arc<Self>, door: &Arc<Door<C>>, call: Call) {
+        match call {
+            Call::Nobody => {}
+            Call::Ring => door.gate.ring(),
+            Call::Hire => Arc::clone(&self.staff).hire(self, door),
+        }
+    }
+
+    /// Calls workers for everything that a lane could start now: after a resize, say.
+    pub(crate) fn call_all(self: &Arc<Self>, door: &Arc<Door<C>>) {
+        let word = door.gate.word();
+        let startable = word.tickets.min(word.cap.saturating_sub(word.executing));
+        for _ in 0..startable {
+            let call = door.gate.call_if_needed();
+            self.answer_call(door, call);
+        }
+    }
+
+    /// The books of one fate. P4.
+    #[inline]
+    pub(crate) fn book(&self, fate: Fate, n: u64, bytes: u64) {
+        self.counters.add(Count::Fate(fate), n);
+        self.pending.give(n);
+        if bytes > 0 {
+            self.bytes.give(bytes);
+        }
+    }
+
+    /// Tells one message or closure of its fate, outside every lock.
+    fn settle(&self, session: &Arc<Session<C>>, settlement: Settlement<C>) {
+        let Settlement { item, fate, run, outcome, error, .. } = settlement;
+        match item {
+            Item::Message(cell) => {
+                self.report(&cell.id(), &session.key, fate, || cell.message.clone());
+                cell.telling.tell(Settled { fate, run, outcome, reply: None, lead: false, error });
+                self.book(fate, 1, cell.message.bytes() as u64);
+            }
+            Item::Closure(code) => {
+                code.tell(Settled { fate, run, outcome, reply: None, lead: false, error });
+                self.book(fate, 1, 0);
+            }
+        }
+    }
+
+    /// One line of the drain's report, if there is a drain.
+    pub(crate) fn report(
+        &self,
+        id: &MessageId,
+        key: &Arc<str>,
+        fate: Fate,
+        message: impl FnOnce() -> crate::model::Message,
+    ) {
+        if self.open() == Open::Open {
+            return;
+        }
+        if let Some(report) = self.report.lock().as_mut() {
+            report.settled.push((id.clone(), Arc::clone(key), fate));
+            if fate == Fate::Returned {
+                report.returned.push(message());
+            }
+        }
+    }
+
+    pub(crate) fn begin_report(&self) {
+        self.report.lock().get_or_insert_default();
+    }
+
+    pub(crate) fn end_report(&self) -> Report {
+        self.report.lock().take().unwrap_or_default()
+    }
+
+    #[cold]
+    fn tell_drain(&self) {
+        let _lock = self.settled_lock.lock();
+        self.settled_more.notify_all();
+    }
+
+    /// Blocks until `over` says so or the time is over. Only while the engine is not open.
+    pub(crate) fn wait_settled(
+        &self,
+        until: Option<std::time::Instant>,
+        mut over: impl FnMut() -> bool,
+    ) -> bool {
+        let mut lock = self.settled_lock.lock();
+        loop {
+            if over() {
+                return true;
+            }
+            match until {
+                None => self.settled_more.wait(&mut lock),
+                Some(at) if self.settled_more.wait_until(&mut lock, at).timed_out() => {
+                    return over();
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Something of the engine, not of a session, has changed: a drain looks again.
+    pub(crate) fn nudge_drain(&self) {
+        if self.open() != Open::Open {
+            self.tell_drain();
+        }
+    }
+
+    /// A due entry of the timer.
+    pub(crate) fn fire(self: &Arc<Self>, at: Moment, what: What<C>) {
+        let now = self.now();
+        match what {
+            What::Session(session) => {
+                self.transition(&session, now, |machine, cx| (machine.fire(at, cx), ()));
+            }
+            What::Token(token) => {
+                if let Some(fired) = token.signal(crate::model::Cause::Deadline) {
+                    self.call(fired);
+                }
+            }
+            What::Sweep => self.sweep_round(now),
+        }
+    }
+
+    /// The slow sweep: every round takes a sixteenth of the table, twice a second or so.
+    fn sweep_round(self: &Arc<Self>, now: Moment) {
+        let shards = Table::<C>::shards();
+        let rounds = 16;
+        let round = (now.nanos() / SWEEP.as_nanos() as u64) as usize % rounds;
+        for shard in (round..shards).step_by(rounds) {
+            for session in self.table.sweep(shard) {
+                self.look_for_stuck(&session, now);
+            }
+        }
+        self.timer.arm(now.plus(SWEEP), What::Sweep);
+    }
+
+    pub(crate) fn look_for_stuck(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment) {
+        let knobs = &self.config.engine;
+        self.transition(session, now, |machine, cx| {
+            (machine.look_for_stuck(knobs.stuck_after, knobs.stop_grace, cx), ())
+        });
+    }
+
+    /// The text of a batch, by the host's renderer if it has one.
+    pub(crate) fn render(&self, batch: &Batch) -> Arc<str> {
+        match &self.renderer {
+            Some(renderer) => renderer(batch),
+            None => merged(batch),
+        }
+    }
+
+    /// The name of a lane.
+    pub(crate) fn lane_name(&self, lane: LaneId) -> Arc<str> {
+        Arc::clone(&self.doors.get(lane).name)
+    }
+}
+
+/// Between two rounds of the sweep.
+pub(crate) const SWEEP: std::time::Duration = std::time::Duration::from_millis(60);

@@ -1,0 +1,193 @@
+//! From key to session: sharded, and as large as what is in it.
+//!
+//! References to a session are gained under its shard's lock or from another reference. So, under
+//! that lock, a session with one reference (the table's) has no work, claim, ticket, timer entry or
+//! handle: it is idle, and goes. There is no flag to get wrong. P10.
+
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+use super::backlog::Code;
+use super::session::Session;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex, Padded};
+
+const SHARDS: usize = 256;
+/// Entries that each insert looks at, to retire them.
+const LOOKS: usize = 2;
+
+struct Shard<C> {
+    sessions: HashTable<Arc<Session<C>>>,
+    /// Where the next look begins.
+    hand: usize,
+}
+
+/// All sessions of an engine.
+pub(crate) struct Table<C> {
+    shards: Box<[Padded<Mutex<Shard<C>>>]>,
+    /// Seeded: keys come from outside, and must not choose their buckets.
+    hasher: RandomState,
+    /// Serial numbers, drawn once a session.
+    serials: AtomicU64,
+}
+
+impl<C: Code> Table<C> {
+    pub(crate) fn new() -> Self {
+        let shard = || Padded(Mutex::new(Shard { sessions: HashTable::new(), hand: 0 }));
+        Self {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            hasher: RandomState::new(),
+            serials: AtomicU64::new(1),
+        }
+    }
+
+    /// The session of this key; a new one if there is none.
+    pub(crate) fn session(&self, key: &str) -> Arc<Session<C>> {
+        self.session_by(key, || Arc::from(key))
+    }
+
+    /// The same for a key that is shared already: a new session keeps it without a copy.
+    pub(crate) fn session_shared(&self, key: &Arc<str>) -> Arc<Session<C>> {
+        self.session_by(key, || Arc::clone(key))
+    }
+
+    fn session_by(&self, key: &str, own: impl FnOnce() -> Arc<str>) -> Arc<Session<C>> {
+        let hash = self.hasher.hash_one(key);
+        let mut retired = [None, None];
+        let mut guard = self.shards[shard_of(hash)].0.lock();
+        let shard = &mut *guard;
+        if let Some(found) = shard.sessions.find(hash, |s| s.hash == hash && *s.key == *key) {
+            return Arc::clone(found);
+        }
+        shard.look(&mut retired);
+        let serial = self.serials.fetch_add(1, Ordering::Relaxed);
+        let session = Arc::new(Session::new(own(), hash, serial));
+        shard.sessions.insert_unique(hash, Arc::clone(&session), |s| s.hash);
+        drop(guard);
+        session
+    }
+
+    /// A session of its own for one closure without a key: found by walks only.
+    pub(crate) fn loose(&self, key: &Arc<str>) -> Arc<Session<C>> {
+        let serial = self.serials.fetch_add(1, Ordering::Relaxed);
+        let hash = self.hasher.hash_one(serial);
+        let session = Arc::new(Session::new(Arc::clone(key), hash, serial));
+        let mut retired = [None, None];
+        let mut shard = self.shards[shard_of(hash)].0.lock();
+        shard.look(&mut retired);
+        shard.sessions.insert_unique(hash, Arc::clone(&session), |s| s.hash);
+        drop(shard);
+        session
+    }
+
+    /// The session of this key, if it has one: asking makes none.
+    pub(crate) fn existing(&self, key: &str) -> Option<Arc<Session<C>>> {
+        let hash = self.hasher.hash_one(key);
+        let shard = self.shards[shard_of(hash)].0.lock();
+        shard.sessions.find(hash, |s| s.hash == hash && *s.key == *key).cloned()
+    }
+
+    /// Calls `visit` with every session that is referenced, shard by shard, no lock held.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&Arc<Session<C>>)) {
+        for shard in &self.shards {
+            let sessions: Vec<_> = shard.0.lock().sessions.iter().cloned().collect();
+            sessions.iter().for_each(&mut visit);
+        }
+    }
+
+    /// The first session, in no order, for which `find` answers something.
+    pub(crate) fn find<R>(&self, mut find: impl FnMut(&Arc<Session<C>>) -> Option<R>) -> Option<R> {
+        self.shards.iter().find_map(|shard| {
+            let sessions: Vec<_> = shard.0.lock().sessions.iter().cloned().collect();
+            sessions.iter().find_map(&mut find)
+        })
+    }
+
+    /// Retires the idle sessions of one shard and shrinks it; answers those that stay.
+    pub(crate) fn sweep(&self, shard: usize) -> Vec<Arc<Session<C>>> {
+        let mut retired = Vec::new();
+        let mut stay = Vec::new();
+        let mut guard = self.shards[shard % SHARDS].0.lock();
+        let shard = &mut *guard;
+        for session in shard.sessions.extract_if(|s| Arc::strong_count(s) == 1) {
+            retired.push(session);
+        }
+        stay.extend(shard.sessions.iter().cloned());
+        shard.shrink();
+        drop(guard);
+        // P7: whatever a session still held is dropped outside the lock.
+        drop(retired);
+        stay
+    }
+
+    pub(crate) fn shards() -> usize {
+        SHARDS
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.lock().sessions.len()).sum()
+    }
+}
+
+fn shard_of(hash: u64) -> usize {
+    // The table inside uses the low and the top bits.
+    (hash >> 40) as usize % SHARDS
+}
+
+impl<C> Shard<C> {
+    /// Looks at two old entries and retires the idle ones among them.
+    fn look(&mut self, retired: &mut [Option<Arc<Session<C>>>; LOOKS]) {
+        let buckets = self.sessions.num_buckets();
+        let mut seen = 0;
+        for _ in 0..buckets.min(16) {
+            if seen == LOOKS {
+                break;
+            }
+            self.hand = (self.hand + 1) % buckets;
+            let Some(session) = self.sessions.get_bucket(self.hand) else { continue };
+            if Arc::strong_count(session) == 1
+                && let Ok(entry) = self.sessions.get_bucket_entry(self.hand)
+            {
+                retired[seen] = Some(entry.remove().0);
+            }
+            seen += 1;
+        }
+    }
+
+    /// Gives memory back below an eighth of the load.
+    fn shrink(&mut self) {
+        if self.sessions.capacity() > 8 * self.sessions.len().max(4) {
+            let keep = self.sessions.len() * 2;
+            self.sessions.shrink_to(keep, |s| s.hash);
+            self.hand = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p10_sessions_that_nobody_holds_go_with_the_next_inserts_and_the_sweep_takes_the_rest() {
+        let table: Table<u64> = Table::new();
+        let kept = table.session("kept");
+        for n in 0..100_000 {
+            drop(table.session(&format!("key {n}")));
+        }
+        assert!(table.len() < 20_000, "inserts retire: {} stay", table.len());
+        (0..SHARDS).for_each(|shard| drop(table.sweep(shard)));
+        assert_eq!(table.len(), 1);
+        assert!(Arc::ptr_eq(&kept, &table.session("kept")));
+        let room: usize = table.shards.iter().map(|s| s.0.lock().sessions.capacity()).sum();
+        assert!(room < 32 * SHARDS, "the table's memory comes back: room for {room}");
+    }
+
+    #[test]
+    fn asking_for_a_session_makes_none() {
+        let table: Table<u64> = Table::new();
+        assert!(table.existing("k").is_none());
+        assert_eq!(table.len(), 0);
+    }
+}

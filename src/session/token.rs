@@ -1,0 +1,467 @@
+//! Cancel tokens: a tree. The first cause wins and stays; a parent's cancel reaches every
+//! descendant; children in a parent's slab come and go in constant time.
+//!
+//! A node stays in its parent's slab while its token or any descendant lives, and a child holds its
+//! parent, so that a cancel from far above still arrives when a token in between is gone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use crate::model::Cause;
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::{Arc, Condvar, Mutex, oneshot, thread};
+
+type Callback = Box<dyn FnOnce(Cause) + Send>;
+
+/// Every cause, by its number in a node (plus one).
+const CAUSES: [Cause; 10] = [
+    Cause::Interrupt,
+    Cause::Stop,
+    Cause::Deadline,
+    Cause::Parent,
+    Cause::Abandon,
+    Cause::Drain,
+    Cause::Close,
+    Cause::Exit,
+    Cause::Dropped,
+    Cause::Host,
+];
+
+/// A cause as a number from 1; 0 is none.
+pub(crate) fn cause_number(cause: Option<Cause>) -> u8 {
+    cause.map_or(0, |cause| cause as u8 + 1)
+}
+
+pub(crate) fn numbered_cause(number: u8) -> Option<Cause> {
+    number.checked_sub(1).and_then(|n| CAUSES.get(usize::from(n)).copied())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Present,
+    Gone,
+}
+
+struct Inner {
+    children: Vec<Option<Arc<Node>>>,
+    /// Empty places of `children`.
+    free: Vec<usize>,
+    callbacks: Vec<(u64, Callback)>,
+    /// Callbacks that a cancel has taken and not yet finished, with its thread.
+    firing: Vec<(u64, usize)>,
+    next: u64,
+    owner: Owner,
+}
+
+pub(crate) struct Node {
+    /// 0 while nobody has cancelled. Written once, under `inner`; read by anybody.
+    cause: AtomicU8,
+    /// One node's lock at a time: a walk takes what it needs, unlocks and goes on.
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    /// The parent and this node's place in it.
+    parent: Option<(Arc<Node>, usize)>,
+}
+
+impl Node {
+    fn new(parent: Option<(Arc<Node>, usize)>) -> Self {
+        let inner = Inner {
+            children: Vec::new(),
+            free: Vec::new(),
+            callbacks: Vec::new(),
+            firing: Vec::new(),
+            next: 0,
+            owner: Owner::Present,
+        };
+        Self {
+            cause: AtomicU8::new(0),
+            inner: Mutex::new(inner),
+            changed: Condvar::new(),
+            parent,
+        }
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        // Acquire: whoever sees the cause sees what the canceller did before.
+        numbered_cause(self.cause.load(Ordering::Acquire))
+    }
+
+    /// Sets the cause here; answers the children and callbacks that must hear of it.
+    fn set(&self, cause: Cause) -> Option<(Vec<Option<Arc<Node>>>, Vec<(u64, Callback)>)> {
+        let mut inner = self.inner.lock();
+        if self.cause().is_some() {
+            return None;
+        }
+        self.cause.store(cause_number(Some(cause)), Ordering::Release);
+        let callbacks = std::mem::take(&mut inner.callbacks);
+        inner.firing.extend(callbacks.iter().map(|(id, _)| (*id, usize::MAX)));
+        // Children stay in the slab only as long as they can still be cancelled.
+        let children = std::mem::take(&mut inner.children);
+        inner.free.clear();
+        drop(inner);
+        self.changed.notify_all();
+        Some((children, callbacks))
+    }
+}
+
+impl Drop for Node {
+    /// Up the chain in a loop: a deep tree must not overflow the stack.
+    fn drop(&mut self) {
+        let mut above = self.parent.take();
+        while let Some((node, _)) = above {
+            above = Arc::into_inner(node).and_then(|mut node| node.parent.take());
+        }
+    }
+}
+
+/// Takes `node` out of its parent once neither its token nor a child needs it, and so on upwards.
+fn unlink(mut node: Arc<Node>) {
+    loop {
+        let Some((parent, place)) = node.parent.as_ref().map(|(p, at)| (Arc::clone(p), *at)) else {
+            return;
+        };
+        let (child, parent_done) = {
+            let mut inner = parent.inner.lock();
+            // After a cancel the slab is empty, or has other children at this place.
+            let ours = inner.children.get(place).and_then(Option::as_ref);
+            if !ours.is_some_and(|child| Arc::ptr_eq(child, &node)) {
+                return;
+            }
+            let child = inner.children[place].take();
+            inner.free.push(place);
+            let childless = inner.free.len() == inner.children.len();
+            (child, childless && inner.owner == Owner::Gone)
+        };
+        drop(child);
+        if !parent_done {
+            return;
+        }
+        node = parent;
+    }
+}
+
+/// What a cancel has to call, still uncalled: the timer thread hands it to another.
+#[must_use]
+pub(crate) struct Fired {
+    cause: Cause,
+    calls: Vec<(Arc<Node>, u64, Callback)>,
+}
+
+impl Fired {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Calls the callbacks, one after the other. P7: no lock is held, a panic stays here.
+    pub(crate) fn call(self) {
+        let me = thread::number();
+        for (node, id, callback) in self.calls {
+            if let Some(entry) = node.inner.lock().firing.iter_mut().find(|(i, _)| *i == id) {
+                entry.1 = me;
+            }
+            let _ = catch_unwind(AssertUnwindSafe(|| callback(self.cause)));
+            node.inner.lock().firing.retain(|(i, _)| *i != id);
+            node.changed.notify_all();
+        }
+    }
+}
+
+/// Whether a cancel was the first.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// This call set the cause.
+    Now,
+    /// It was cancelled before, for this cause.
+    Before(Cause),
+}
+
+struct Root(Arc<Node>);
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let childless = {
+            let mut inner = self.0.inner.lock();
+            inner.owner = Owner::Gone;
+            inner.free.len() == inner.children.len()
+        };
+        if childless {
+            unlink(Arc::clone(&self.0));
+        }
+    }
+}
+
+/// A cancel token. Cheap to clone; clones are the same token. Everything here may be called from
+/// any thread; only [`wait`](Self::wait) and dropping a [`Registration`] can block.
+#[derive(Clone)]
+pub struct Token(Arc<Root>);
+
+impl Default for Token {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Token {
+    /// A token without a parent.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Root(Arc::new(Node::new(None)))))
+    }
+
+    fn node(&self) -> &Arc<Node> {
+        &self.0.0
+    }
+
+    /// A token that is cancelled with this one (born so if this one already is), but not the
+    /// other way round.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        let mut inner = self.node().inner.lock();
+        let place = inner.free.pop().unwrap_or(inner.children.len());
+        let child = Arc::new(Node::new(Some((Arc::clone(self.node()), place))));
+        if let Some(cause) = self.node().cause() {
+            // Not linked: nobody needs to reach it any more.
+            child.cause.store(cause_number(Some(cause)), Ordering::Release);
+            return Self(Arc::new(Root(child)));
+        }
+        if place == inner.children.len() {
+            inner.children.push(None);
+        }
+        inner.children[place] = Some(Arc::clone(&child));
+        drop(inner);
+        Self(Arc::new(Root(child)))
+    }
+
+    /// The cause, once cancelled: one atomic load.
+    #[must_use]
+    pub fn cancelled(&self) -> Option<Cause> {
+        self.node().cause()
+    }
+
+    /// Cancels this token and all below it, and calls their callbacks on this thread.
+    pub fn cancel(&self, cause: Cause) -> Cancelled {
+        match self.signal(cause) {
+            Some(fired) => {
+                fired.call();
+                Cancelled::Now
+            }
+            None => Cancelled::Before(self.cancelled().unwrap_or(cause)),
+        }
+    }
+
+    /// Sets the cause in the whole tree, calling nothing. Everybody is signalled before anybody
+    /// is called, so that no slow callback delays another's signal.
+    pub(crate) fn signal(&self, cause: Cause) -> Option<Fired> {
+        let mut calls = Vec::new();
+        let (mut stack, callbacks) = self.node().set(cause)?;
+        calls.extend(callbacks.into_iter().map(|(id, call)| (Arc::clone(self.node()), id, call)));
+        while let Some(child) = stack.pop() {
+            let Some(node) = child else { continue };
+            if let Some((children, callbacks)) = node.set(cause) {
+                stack.extend(children);
+                calls.extend(callbacks.into_iter().map(|(id, call)| (Arc::clone(&node), id, call)));
+            }
+        }
+        Some(Fired { cause, calls })
+    }
+
+    /// Blocks until the token is cancelled or the time is over.
+    #[must_use]
+    pub fn wait(&self, timeout: Duration) -> Option<Cause> {
+        let until = oneshot::deadline(timeout);
+        let mut inner = self.node().inner.lock();
+        while self.node().cause().is_none() {
+            match until {
+                None => self.node().changed.wait(&mut inner),
+                Some(at) if self.node().changed.wait_until(&mut inner, at).timed_out() => break,
+                Some(_) => {}
+            }
+        }
+        self.node().cause()
+    }
+
+    /// Calls `callback` when the token is cancelled, on the cancelling thread (never on the timer
+    /// thread); at once, on this thread, if it already is. Dropping the registration takes the
+    /// callback back, and waits for it if it is running on another thread.
+    pub fn on_cancel(&self, callback: impl FnOnce(Cause) + Send + 'static) -> Registration {
+        let mut inner = self.node().inner.lock();
+        let id = inner.next;
+        inner.next += 1;
+        if let Some(cause) = self.node().cause() {
+            drop(inner);
+            callback(cause);
+        } else {
+            inner.callbacks.push((id, Box::new(callback)));
+            drop(inner);
+        }
+        Registration { token: self.clone(), id }
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Token").field(&self.cancelled()).finish()
+    }
+}
+
+/// A callback on a token. Dropping it unregisters: afterwards the callback does not run and is not
+/// running, unless this is the callback's own thread.
+#[must_use = "dropping a registration takes the callback back"]
+#[derive(Debug)]
+pub struct Registration {
+    token: Token,
+    id: u64,
+}
+
+impl Registration {
+    /// Leaves the callback in place for the token's life.
+    pub fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let node = self.token.node();
+        let taken_back = {
+            let mut inner = node.inner.lock();
+            let at = inner.callbacks.iter().position(|(id, _)| *id == self.id);
+            at.map(|at| inner.callbacks.swap_remove(at))
+        };
+        if taken_back.is_some() {
+            return;
+        }
+        let me = thread::number();
+        let mut inner = node.inner.lock();
+        while inner.firing.iter().any(|(id, by)| *id == self.id && *by != me) {
+            node.changed.wait(&mut inner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    #[test]
+    fn a_child_of_a_cancelled_parent_is_born_cancelled_with_its_cause() {
+        let parent = Token::new();
+        assert_eq!(parent.cancel(Cause::Stop), Cancelled::Now);
+        assert_eq!(parent.child().cancelled(), Some(Cause::Stop));
+    }
+
+    #[test]
+    fn cancelling_a_child_leaves_parent_and_siblings_alive() {
+        let parent = Token::new();
+        let (one, two) = (parent.child(), parent.child());
+        assert_eq!(one.cancel(Cause::Host), Cancelled::Now);
+        assert_eq!((parent.cancelled(), two.cancelled()), (None, None));
+    }
+
+    #[test]
+    fn the_first_cause_wins_and_exactly_one_caller_is_told_so() {
+        let token = Token::new();
+        let first: usize = std::thread::scope(|scope| {
+            let calls: Vec<_> =
+                (0..100).map(|_| scope.spawn(|| token.cancel(Cause::Interrupt))).collect();
+            let calls = calls.into_iter().map(|c| c.join().expect("no panic"));
+            calls.filter(|c| *c == Cancelled::Now).count()
+        });
+        assert_eq!(first, 1);
+        assert_eq!(token.cancel(Cause::Stop), Cancelled::Before(Cause::Interrupt));
+    }
+
+    #[test]
+    fn a_cancel_reaches_grandchildren_whose_parent_token_is_gone() {
+        let root = Token::new();
+        let middle = root.child();
+        let leaf = middle.child();
+        drop(middle);
+        assert_eq!(root.cancel(Cause::Deadline), Cancelled::Now);
+        assert_eq!(leaf.cancelled(), Some(Cause::Deadline));
+    }
+
+    #[test]
+    fn p9_dropped_children_leave_nothing_in_the_parent() {
+        let root = Token::new();
+        for _ in 0..1000 {
+            let child = root.child();
+            let grandchild = child.child();
+            drop(child);
+            drop(grandchild);
+        }
+        assert_eq!(root.node().inner.lock().children.len(), 1, "one place, used again and again");
+        assert_eq!(Arc::strong_count(root.node()), 1);
+    }
+
+    #[test]
+    fn a_deep_tree_is_cancelled_and_dropped_without_a_deep_stack() {
+        let root = Token::new();
+        let mut all = vec![root.clone()];
+        for depth in 0..100_000 {
+            let next = all[depth].child();
+            all.push(next);
+        }
+        assert_eq!(root.cancel(Cause::Stop), Cancelled::Now);
+        assert_eq!(all[100_000].cancelled(), Some(Cause::Stop));
+        let last = all.pop();
+        drop(all);
+        drop(last);
+    }
+
+    #[test]
+    fn a_callback_registered_after_the_cancel_runs_once_and_at_once() {
+        let token = Token::new();
+        assert_eq!(token.cancel(Cause::Stop), Cancelled::Now);
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&calls);
+        drop(token.on_cancel(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+        }));
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn unregistering_waits_for_a_callback_that_runs_elsewhere() {
+        let token = Token::new();
+        let (entered_tx, entered) = std::sync::mpsc::channel();
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let ended = Arc::new(AtomicUsize::new(0));
+        let end = Arc::clone(&ended);
+        let registration = token.on_cancel(move |_| {
+            entered_tx.send(()).expect("the test lives");
+            gate.recv().expect("the test opens");
+            end.store(1, Ordering::SeqCst);
+        });
+        let canceller = std::thread::spawn(move || token.cancel(Cause::Stop));
+        entered.recv().expect("the callback runs");
+        let waiter = std::thread::spawn(move || drop(registration));
+        open.send(()).expect("the callback waits");
+        waiter.join().expect("no panic");
+        assert_eq!(ended.load(Ordering::SeqCst), 1, "unregistered only after the callback");
+        assert_eq!(canceller.join().expect("no panic"), Cancelled::Now);
+    }
+
+    #[test]
+    fn a_callback_may_unregister_itself() {
+        let token = Token::new();
+        let slot: Arc<Mutex<Option<Registration>>> = Arc::default();
+        let inside = Arc::clone(&slot);
+        let registration = token.on_cancel(move |_| drop(inside.lock().take()));
+        *slot.lock() = Some(registration);
+        assert_eq!(token.cancel(Cause::Stop), Cancelled::Now);
+        assert!(slot.lock().is_none());
+    }
+
+    #[test]
+    fn a_wait_ends_with_the_cancel_or_with_its_time() {
+        let token = Token::new();
+        assert_eq!(token.wait(Duration::ZERO), None);
+        let other = token.child();
+        let waiter = std::thread::spawn(move || other.wait(Duration::from_secs(60)));
+        assert_eq!(token.cancel(Cause::Stop), Cancelled::Now);
+        assert_eq!(waiter.join().expect("no panic"), Some(Cause::Stop));
+    }
+}

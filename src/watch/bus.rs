@@ -1,0 +1,314 @@
+//! From the transition that draws a number to the observers that hear of it in that order.
+//!
+//! A transition draws `seq` under its session's lock; the record is published after unlock, so
+//! records arrive out of order. The line puts them right, and one thread, which exists once there
+//! is anybody to listen, delivers them. A publisher never blocks and never calls host code: a slow
+//! observer costs events (counted in `lost`), not runs. P7, P9.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::{Event, Record};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::on::{Thread, become_kind};
+use crate::sync::oneshot::{Latch, Waited};
+use crate::sync::{Arc, Condvar, Mutex, thread};
+use crate::time::Moment;
+
+/// Somebody who hears every event, in order, on the `laneq-events` thread.
+///
+/// It may call the engine, but not wait for it: `drain`, `close` and `receipt.wait` are refused
+/// there. A panic is caught and counted; the observer goes on hearing.
+pub trait Observer: Send + Sync {
+    /// One event.
+    fn on_event(&self, record: &Record);
+
+    /// Whether `run.started` should carry the merged text. Default: no, since texts are private.
+    fn wants_text(&self) -> bool {
+        false
+    }
+}
+
+impl<F: Fn(&Record) + Send + Sync> Observer for F {
+    fn on_event(&self, record: &Record) {
+        self(record);
+    }
+}
+
+const EVENTS: u32 = 1;
+const TEXTS: u32 = 2;
+/// Records delivered before the observers' list is read again.
+const ROUND: usize = 256;
+
+struct BySeq(Record);
+impl PartialEq for BySeq {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.seq == other.0.seq
+    }
+}
+impl Eq for BySeq {}
+impl PartialOrd for BySeq {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for BySeq {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.seq.cmp(&other.0.seq)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Going,
+    Closing,
+}
+
+struct Line {
+    heap: BinaryHeap<Reverse<BySeq>>,
+    /// The number that is delivered next.
+    next: u64,
+    life: Life,
+}
+
+impl Line {
+    fn head_is_next(&self) -> bool {
+        self.heap.peek().is_some_and(|Reverse(head)| head.0.seq == self.next)
+    }
+}
+
+/// A drawn number: the right, and the duty, to publish one event.
+#[must_use = "a number that is drawn and not published stops the line"]
+pub(crate) struct Draw(u64);
+
+impl Draw {
+    pub(crate) fn record(self, at: Moment, event: Event) -> Record {
+        Record { seq: self.0, at: Duration::from_nanos(at.nanos()), event }
+    }
+}
+
+/// The one way of an event from the engine to whoever listens.
+pub(crate) struct Bus {
+    /// Written on subscribe; read before any event is made: the whole cost without a subscriber.
+    mask: AtomicU32,
+    /// The last number drawn. Written inside transitions.
+    drawn: AtomicU64,
+    /// How many were delivered. Written by the events thread.
+    delivered: AtomicU64,
+    /// Events that were never numbered, because `bound` of them were waiting already.
+    lost: AtomicU64,
+    bound: u64,
+    line: Mutex<Line>,
+    changed: Condvar,
+    delivered_more: Condvar,
+    observers: Mutex<Vec<Arc<dyn Observer>>>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    ended: Arc<Latch>,
+}
+
+impl Bus {
+    pub(crate) fn new(bound: usize) -> Self {
+        Self {
+            mask: AtomicU32::new(0),
+            drawn: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            bound: bound as u64,
+            line: Mutex::new(Line { heap: BinaryHeap::new(), next: 1, life: Life::Going }),
+            changed: Condvar::new(),
+            delivered_more: Condvar::new(),
+            observers: Mutex::new(Vec::new()),
+            thread: Mutex::new(None),
+            ended: Arc::new(Latch::default()),
+        }
+    }
+
+    /// Whether anybody listens: one load.
+    #[inline]
+    pub(crate) fn on(&self) -> bool {
+        self.mask.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether `run.started` should carry its text.
+    pub(crate) fn wants_text(&self) -> bool {
+        self.mask.load(Ordering::Relaxed) & TEXTS != 0
+    }
+
+    /// Draws the next number, inside a transition; nothing if nobody listens or too many wait.
+    #[inline]
+    pub(crate) fn draw(&self) -> Option<Draw> {
+        if !self.on() {
+            return None;
+        }
+        self.draw_slow()
+    }
+
+    #[cold]
+    fn draw_slow(&self) -> Option<Draw> {
+        let behind =
+            self.drawn.load(Ordering::Relaxed).saturating_sub(self.delivered.load(Ordering::Relaxed));
+        if behind >= self.bound {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Draw(self.drawn.fetch_add(1, Ordering::Relaxed) + 1))
+    }
+
+    /// Puts records into the line, in any order.
+    pub(crate) fn publish(&self, records: impl IntoIterator<Item = Record>) {
+        let mut line = self.line.lock();
+        line.heap.extend(records.into_iter().map(|record| Reverse(BySeq(record))));
+        if line.head_is_next() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// An event that is not part of a session's transition.
+    pub(crate) fn say(&self, at: Moment, event: impl FnOnce() -> Event) {
+        if let Some(draw) = self.draw() {
+            self.publish([draw.record(at, event())]);
+        }
+    }
+
+    /// Adds an observer, and the thread if it is the first.
+    pub(crate) fn subscribe(self: &Arc<Self>, observer: Arc<dyn Observer>) -> std::io::Result<()> {
+        {
+            let mut slot = self.thread.lock();
+            if slot.is_none() && self.line.lock().life == Life::Going {
+                let bus = Arc::clone(self);
+                *slot = Some(thread::spawn("laneq-events".to_owned(), move || bus.deliver())?);
+            }
+        }
+        let bits = if observer.wants_text() { EVENTS | TEXTS } else { EVENTS };
+        self.observers.lock().push(observer);
+        self.mask.fetch_or(bits, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn deliver(&self) {
+        become_kind(Thread::Events);
+        let mut round: Vec<Record> = Vec::new();
+        loop {
+            {
+                let mut line = self.line.lock();
+                while !line.head_is_next() {
+                    if line.life == Life::Closing {
+                        drop(line);
+                        self.ended.set();
+                        return;
+                    }
+                    self.changed.wait(&mut line);
+                }
+                while line.head_is_next() && round.len() < ROUND {
+                    line.next += 1;
+                    round.extend(line.heap.pop().map(|Reverse(head)| head.0));
+                }
+            }
+            let observers = self.observers.lock().clone();
+            for record in &round {
+                for observer in &observers {
+                    // P7: a panicking observer stops neither the others nor the engine.
+                    let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(record)));
+                }
+            }
+            let _line = self.line.lock();
+            self.delivered.fetch_add(round.len() as u64, Ordering::Relaxed);
+            self.delivered_more.notify_all();
+            round.clear();
+        }
+    }
+
+    /// How many events wait for delivery.
+    pub(crate) fn behind(&self) -> u64 {
+        self.drawn.load(Ordering::Relaxed).saturating_sub(self.delivered.load(Ordering::Relaxed))
+    }
+
+    /// How many events were given up because too many waited.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Blocks until at most `most` events wait, or `until`. Not on the events thread.
+    pub(crate) fn settle(&self, most: u64, until: Option<Instant>) -> Waited {
+        let mut line = self.line.lock();
+        while self.on() && self.behind() > most {
+            match until {
+                None => self.delivered_more.wait(&mut line),
+                Some(at) if self.delivered_more.wait_until(&mut line, at).timed_out() => {
+                    return Waited::TimedOut;
+                }
+                Some(_) => {}
+            }
+        }
+        Waited::Set
+    }
+
+    /// The line ends with what is in it; the thread ends by itself.
+    pub(crate) fn end(&self) {
+        self.line.lock().life = Life::Closing;
+        self.changed.notify_all();
+    }
+
+    /// Delivers what is in the line and ends the thread; `TimedOut` if an observer is stuck.
+    pub(crate) fn close(&self, until: Option<Instant>) -> Waited {
+        self.end();
+        let Some(handle) = self.thread.lock().take() else { return Waited::Set };
+        match self.ended.wait_until(until) {
+            Waited::Set => {
+                // The body caught every panic of an observer; there is nothing to report.
+                let _ = handle.join();
+                Waited::Set
+            }
+            Waited::TimedOut => Waited::TimedOut,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_delivered_in_the_order_of_their_numbers() {
+        let bus = Arc::new(Bus::new(16));
+        let (tx, rx) = std::sync::mpsc::channel();
+        bus.subscribe(Arc::new(move |r: &Record| tx.send(r.seq).expect("the test lives")))
+            .expect("a thread");
+        let first = bus.draw().expect("somebody listens");
+        let second = bus.draw().expect("somebody listens");
+        bus.publish([second.record(Moment::START, Event::EngineDraining)]);
+        bus.publish([first.record(Moment::START, Event::EngineStarted)]);
+        assert_eq!([rx.recv(), rx.recv()], [Ok(1), Ok(2)]);
+        assert_eq!(bus.close(None), Waited::Set);
+    }
+
+    #[test]
+    fn p9_a_line_that_is_full_counts_what_it_loses() {
+        let bus = Arc::new(Bus::new(2));
+        bus.subscribe(Arc::new(|_: &Record| {})).expect("a thread");
+        let kept: Vec<_> = (0..2).map(|_| bus.draw().expect("room")).collect();
+        assert!(bus.draw().is_none());
+        assert_eq!(bus.lost(), 1);
+        bus.publish(kept.into_iter().map(|d| d.record(Moment::START, Event::EngineStarted)));
+        assert_eq!(bus.settle(0, None), Waited::Set);
+        assert_eq!(bus.close(None), Waited::Set);
+    }
+
+    #[test]
+    fn p7_an_observer_that_panics_hears_the_next_event() {
+        let bus = Arc::new(Bus::new(16));
+        let heard = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&heard);
+        bus.subscribe(Arc::new(move |_: &Record| {
+            count.fetch_add(1, Ordering::Relaxed);
+            std::panic::resume_unwind(Box::new("planned"));
+        }))
+        .expect("a thread");
+        bus.say(Moment::START, || Event::EngineStarted);
+        bus.say(Moment::START, || Event::EngineDraining);
+        assert_eq!(bus.close(None), Waited::Set);
+        assert_eq!(heard.load(Ordering::Relaxed), 2);
+    }
+}

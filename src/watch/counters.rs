@@ -1,0 +1,192 @@
+//! Counters and quotas that many threads change at once, each on a stripe of its own.
+
+use crate::model::{Fate, Outcome};
+use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use crate::sync::{Padded, thread};
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    Accepted,
+    Refused,
+    Fate(Fate),
+    Run(Outcome),
+    /// A key's messages started out of order. P2: must stay 0.
+    OrderViolation,
+    /// Two live runs of one key met. P1: must stay 0.
+    DoubleRun,
+}
+
+const CELLS: usize = 2 + 7 + 4 + 2;
+
+impl Count {
+    fn cell(self) -> usize {
+        match self {
+            Self::Accepted => 0,
+            Self::Refused => 1,
+            Self::Fate(fate) => 2 + fate as usize,
+            Self::Run(outcome) => 9 + outcome as usize,
+            Self::OrderViolation => 13,
+            Self::DoubleRun => 14,
+        }
+    }
+}
+
+/// One number for each [`Count`], striped over the threads.
+pub(crate) struct Counters {
+    stripes: Box<[Padded<[AtomicU64; CELLS]>]>,
+}
+
+/// Stripes for this machine: a power of two, twice the processors.
+pub(crate) fn stripes() -> usize {
+    (thread::cores() * 2).next_power_of_two().clamp(2, 64)
+}
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        Self { stripes: (0..stripes()).map(|_| Padded::default()).collect() }
+    }
+
+    #[inline]
+    pub(crate) fn add(&self, what: Count, n: u64) {
+        let stripe = thread::number() & (self.stripes.len() - 1);
+        self.stripes[stripe].0[what.cell()].fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sum(&self, what: Count) -> u64 {
+        self.stripes.iter().map(|s| s.0[what.cell()].load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// A bound on something that many threads take from and give back to at once.
+///
+/// Each stripe holds credits of its own and exchanges them with the rest in chunks, so that the
+/// bound is exact (never more than `max` are out) and a take costs one write to a line that is
+/// nearly always this thread's. P9.
+pub(crate) struct Quota {
+    max: i64,
+    chunk: i64,
+    rest: Padded<AtomicI64>,
+    stripes: Box<[Padded<AtomicI64>]>,
+}
+
+/// Whether a quota had room.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    Taken,
+    Full,
+}
+
+impl Quota {
+    pub(crate) fn new(max: u64) -> Self {
+        let n = stripes();
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        Self {
+            max,
+            chunk: (max / (4 * n as i64)).clamp(1, 1 << 20).min(if max > 1 << 24 { 1 << 16 } else { 256 }),
+            rest: Padded(AtomicI64::new(max)),
+            stripes: (0..n).map(|_| Padded::default()).collect(),
+        }
+    }
+
+    fn own(&self) -> &AtomicI64 {
+        &self.stripes[thread::number() & (self.stripes.len() - 1)].0
+    }
+
+    /// Takes `n`, or nothing.
+    #[inline]
+    pub(crate) fn take(&self, n: u64) -> Room {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        let own = self.own();
+        if own.fetch_sub(n, Ordering::Relaxed) >= n {
+            return Room::Taken;
+        }
+        own.fetch_add(n, Ordering::Relaxed);
+        self.take_slow(own, n)
+    }
+
+    #[cold]
+    fn take_slow(&self, own: &AtomicI64, n: i64) -> Room {
+        let mut found = 0;
+        let wish = n.saturating_add(self.chunk);
+        let _ = self.rest.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |rest| {
+            found = rest.clamp(0, wish);
+            Some(rest - found)
+        });
+        // Out of the common rest: gather what other stripes hold, before anybody is refused.
+        for stripe in &self.stripes {
+            if found >= n {
+                break;
+            }
+            let mut got = 0;
+            let _ = stripe.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |credits| {
+                got = credits.max(0);
+                Some(credits - got)
+            });
+            found += got;
+        }
+        if found >= n {
+            own.fetch_add(found - n, Ordering::Relaxed);
+            return Room::Taken;
+        }
+        self.rest.0.fetch_add(found, Ordering::Relaxed);
+        Room::Full
+    }
+
+    /// Gives `n` back.
+    #[inline]
+    pub(crate) fn give(&self, n: u64) {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        let own = self.own();
+        let credits = own.fetch_add(n, Ordering::Relaxed) + n;
+        if credits > 2 * self.chunk {
+            let back = credits - self.chunk;
+            if own.fetch_sub(back, Ordering::Relaxed) >= back {
+                self.rest.0.fetch_add(back, Ordering::Relaxed);
+            } else {
+                own.fetch_add(back, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How many are out. Exact whenever no call is in flight.
+    pub(crate) fn taken(&self) -> u64 {
+        let free: i64 = self.stripes.iter().map(|s| s.0.load(Ordering::Relaxed)).sum();
+        let out = self.max - self.rest.0.load(Ordering::Relaxed) - free;
+        u64::try_from(out).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::Arc;
+
+    #[test]
+    fn p9_a_quota_hands_out_exactly_its_bound() {
+        let quota = Quota::new(10);
+        assert_eq!((0..20).filter(|_| quota.take(1) == Room::Taken).count(), 10);
+        quota.give(3);
+        assert_eq!(quota.taken(), 7);
+        assert_eq!(quota.take(4), Room::Full);
+        assert_eq!(quota.take(3), Room::Taken);
+    }
+
+    #[test]
+    fn p9_credits_of_other_threads_are_gathered_before_anybody_is_refused() {
+        let quota = Arc::new(Quota::new(1000));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let quota = Arc::clone(&quota);
+                std::thread::spawn(move || {
+                    assert_eq!(quota.take(100), Room::Taken);
+                    quota.give(100);
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|t| t.join().expect("no panic"));
+        assert_eq!(quota.take(1000), Room::Taken);
+        assert_eq!(quota.taken(), 1000);
+    }
+}

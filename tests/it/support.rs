@@ -1,0 +1,230 @@
+//! What every test has: an engine of its own, gates, and two independent views of the truth: the
+//! conservation ledger (fates as events tell them) and the per-key order check.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use laneq::{
+    BoxError, Closed, Config, Engine, Event, Fate, HandlerOptions, ManualClock, Message, Observer,
+    Placement, Record, Reply, Run,
+};
+
+/// A broken engine fails a test after this long instead of hanging it.
+pub const LONG: Duration = Duration::from_secs(60);
+
+/// A handler stops here until the test opens it; the test learns that it arrived.
+pub struct Gate {
+    arrived: Receiver<String>,
+    open: Sender<Answer>,
+}
+
+/// How a gated handler goes on.
+pub enum Answer {
+    Done,
+    Fail,
+    Panic,
+    /// Do this with the run, then go on to the next answer.
+    With(Box<dyn FnOnce(&Run) + Send>),
+}
+
+pub struct Handler {
+    arrived: Sender<String>,
+    open: Mutex<Receiver<Answer>>,
+}
+
+impl Gate {
+    pub fn new() -> (Self, Handler) {
+        let (arrived_tx, arrived) = channel();
+        let (open, open_rx) = channel();
+        (Self { arrived, open }, Handler { arrived: arrived_tx, open: Mutex::new(open_rx) })
+    }
+
+    /// Blocks until a handler arrives; answers the text of its batch.
+    pub fn arrived(&self) -> String {
+        self.arrived.recv_timeout(LONG).expect("a run arrives at the gate")
+    }
+
+    /// Whether no handler has arrived. Sound only when nothing can be under way.
+    pub fn nobody(&self) -> bool {
+        self.arrived.try_recv().is_err()
+    }
+
+    pub fn answer(&self, answer: Answer) {
+        self.open.send(answer).expect("a handler waits at the gate");
+    }
+
+    pub fn open(&self) {
+        self.answer(Answer::Done);
+    }
+
+    pub fn with(&self, act: impl FnOnce(&Run) + Send + 'static) {
+        self.answer(Answer::With(Box::new(act)));
+    }
+
+    /// The next run arrives, with this text, and is let through.
+    pub fn pass(&self, text: &str) {
+        assert_eq!(self.arrived(), text);
+        self.open();
+    }
+}
+
+impl Handler {
+    pub fn handle(&self, run: &Run) -> Result<Reply, BoxError> {
+        let text = run.batch().text().to_string();
+        self.arrived.send(text.clone()).map_err(|_| "the test is over")?;
+        loop {
+            let answer = self.open.lock().expect("no panic under it").recv();
+            match answer {
+                Ok(Answer::Done) => return Ok(Reply::from(format!("re: {text}"))),
+                Ok(Answer::Fail) => return Err("planned failure".into()),
+                Ok(Answer::Panic) => std::panic::resume_unwind(Box::new("planned panic")),
+                Ok(Answer::With(act)) => act(run),
+                Err(_) => return Err("the test is over".into()),
+            }
+        }
+    }
+}
+
+/// The events of an engine: the first view of the truth.
+#[derive(Default)]
+pub struct Book {
+    records: Mutex<Vec<Record>>,
+}
+
+impl Observer for Book {
+    fn on_event(&self, record: &Record) {
+        self.records.lock().expect("no panic under it").push(record.clone());
+    }
+
+    fn wants_text(&self) -> bool {
+        true
+    }
+}
+
+impl Book {
+    pub fn records(&self) -> Vec<Record> {
+        self.records.lock().expect("no panic under it").clone()
+    }
+
+    /// The names of events, in order, of those that `about` picks.
+    pub fn names(&self, about: impl Fn(&Event) -> bool) -> Vec<&'static str> {
+        self.records().iter().filter(|r| about(&r.event)).map(|r| r.event.name()).collect()
+    }
+
+    pub fn find<T>(&self, pick: impl Fn(&Event) -> Option<T>) -> Vec<T> {
+        self.records().iter().filter_map(|r| pick(&r.event)).collect()
+    }
+
+    /// The texts of the runs that started, in order.
+    pub fn started(&self) -> Vec<String> {
+        self.find(|event| match event {
+            Event::RunStarted { text, .. } => text.as_ref().map(|t| t.to_string()),
+            _ => None,
+        })
+    }
+
+    /// P4 as events tell it: each accepted message has exactly one fate; and P1: the runs of a key
+    /// do not overlap; and P2: first starts of followups are in order of admission.
+    pub fn check(&self, stats: &laneq::Stats) {
+        let mut fates: HashMap<String, Vec<Fate>> = HashMap::new();
+        let mut live: HashMap<String, u64> = HashMap::new();
+        let mut next = 1;
+        for record in self.records() {
+            assert_eq!(record.seq, next, "sequence numbers have no gaps");
+            next += 1;
+            match record.event {
+                Event::Accepted { id, .. } => {
+                    let before = fates.insert(id.to_string(), Vec::new());
+                    assert!(before.is_none_or(|f| f.len() == 1), "{id} is pending twice");
+                }
+                Event::Fate { id, fate, .. } => {
+                    fates.get_mut(&id.to_string()).expect("accepted first").push(fate);
+                }
+                Event::RunStarted { run, key, .. } if !key.is_empty() => {
+                    let other = live.insert(key.to_string(), run.get());
+                    assert_eq!(other, None, "P1: two live runs of {key}");
+                }
+                Event::RunFinished { key, run, .. } if !key.is_empty() => {
+                    assert_eq!(live.remove(&*key), Some(run.get()), "P1: {key}");
+                }
+                _ => {}
+            }
+        }
+        let wrong: Vec<_> = fates.iter().filter(|(_, f)| f.len() != 1).collect();
+        assert!(wrong.is_empty(), "P4: one fate each: {wrong:?}");
+        assert_eq!((stats.order_violations, stats.double_runs), (0, 0));
+        assert!(stats.balances(), "P4: {stats:?}");
+    }
+}
+
+/// An engine on a hand-cranked clock, its gate, and its book.
+pub struct Bench {
+    pub engine: Engine,
+    pub gate: Gate,
+    pub book: Arc<Book>,
+}
+
+pub fn bench() -> Bench {
+    bench_with(Config::default())
+}
+
+pub fn bench_with(config: Config) -> Bench {
+    bench_as(config, HandlerOptions::default())
+}
+
+pub fn bench_as(config: Config, options: HandlerOptions) -> Bench {
+    let engine =
+        Engine::builder(config).clock(ManualClock::new()).start().expect("the settings are fine");
+    let (gate, handler) = Gate::new();
+    engine.on_run_any(options, move |run| handler.handle(run)).expect("set once");
+    let book = Arc::new(Book::default());
+    engine.observe(Arc::clone(&book) as Arc<dyn Observer>).expect("a thread");
+    Bench { engine, gate, book }
+}
+
+impl Bench {
+    pub fn submit(&self, message: Message) -> laneq::Receipt {
+        self.engine.submit(message).expect("there is room")
+    }
+
+    /// Ends the engine and checks the books. What still waits is returned.
+    pub fn finish(self) {
+        let Self { engine, gate, book } = self;
+        drop(gate);
+        assert_eq!(engine.close(LONG), Ok(Closed::Closed));
+        let stats = engine.stats();
+        assert_eq!(stats.pending, 0, "P4: nothing is pending after a close: {stats:?}");
+        assert_eq!(engine.audit().pending, 0);
+        assert_eq!(engine.audit().unbalanced, 0);
+        book.check(&stats);
+    }
+
+    /// Everything that was said so far is in the book.
+    pub fn settled_book(&self) -> &Book {
+        assert!(self.engine.settle_events(LONG));
+        &self.book
+    }
+}
+
+pub fn fates(receipts: &[laneq::Receipt]) -> Vec<Option<Fate>> {
+    receipts.iter().map(|r| r.settled().map(|s| s.fate)).collect()
+}
+
+pub fn waits(receipt: &laneq::Receipt) -> laneq::Settled {
+    receipt.wait_for(LONG).expect("it has a fate in time")
+}
+
+pub fn scheduled(receipt: &laneq::Receipt) {
+    assert_eq!(receipt.placement(), Placement::Scheduled);
+}
+
+/// Counts by fate, for comparisons.
+pub fn tally(fates: impl IntoIterator<Item = Fate>) -> BTreeMap<&'static str, usize> {
+    let mut tally = BTreeMap::new();
+    for fate in fates {
+        *tally.entry(fate.as_str()).or_default() += 1;
+    }
+    tally
+}
