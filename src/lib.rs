@@ -1,5 +1,15 @@
-//! placeholder docs
+#![doc = include_str!("../README.md")]
+//!
+//! # Where things are
+//!
+//! [`Engine`] takes [`Message`]s and closures, [`Run`] is what a handler is given, [`Receipt`] tells
+//! what became of a message, [`Event`]s tell everything else. How it works inside is in
+//! [`architecture`].
+
 #![deny(unsafe_code)]
+#![deny(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::dbg_macro, clippy::todo)]
+#![warn(clippy::pedantic)]
+#![allow(clippy::module_name_repetitions, reason = "a name must be clear outside its module too")]
 
 mod sync;
 mod model;
@@ -10,6 +20,10 @@ mod session;
 mod run;
 mod lane;
 mod engine;
+
+/// The flow, the session machine, threads, locks, races closed and decisions.
+#[doc = include_str!("ARCHITECTURE.md")]
+pub mod architecture {}
 
 pub use config::{Concurrency, Config, EngineKnobs, Lane, Limits, Queue};
 pub use engine::{Builder, Closed, DrainReport, Engine, Line, Session, Stopped, StuckRun};

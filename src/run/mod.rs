@@ -1,6 +1,7 @@
 //! What a handler sees: the run, its boundary, its tools, its children and its waits.
 
 mod batch_view;
+mod call;
 mod children;
 mod closure;
 mod ledger;
@@ -13,7 +14,8 @@ mod wait_graph;
 
 pub use batch_view::{BatchView, Part};
 pub(crate) use closure::{Closure, Job};
-pub use ledger::{CallResult, CallState, Code, Effects, Launch, Ledger, OpenCallsLeft, Why};
+pub use call::{CallResult, CallState, Code, Effects, Launch, Why};
+pub use ledger::{Ledger, OpenCallsLeft};
 pub use receipt::Receipt;
 pub(crate) use receipt::Pending;
 pub(crate) use run::Crew;

@@ -4,41 +4,24 @@
 use super::backlog::{Code, Item};
 use super::batch::Batch;
 use super::door::{Door, Doors, Ticket};
+use super::due::What;
 use super::gate::Call;
 use super::machine::{Cx, Door as Open, Machine};
 use super::next::{Alarm, Effects, Next, Settlement, Tag};
 use super::notes;
 use super::render::merged;
+use super::report::Reporting;
 use super::session::Session;
 use super::table::Table;
-use super::token::{Fired, Token};
+use super::token::Fired;
 use crate::config::Config;
-use crate::model::{Fate, LaneId, MessageId, Settled};
+use crate::model::{Fate, LaneId, Settled};
+use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
-use crate::sync::{Arc, Condvar, Mutex};
-use crate::time::{Clock, Due, Moment, Timer};
+use crate::time::{Clock, Moment, Timer};
 use crate::watch::{Bus, Count, Counters, Draw, Event, Quota};
-
-/// Something that becomes due.
-pub(crate) enum What<C> {
-    Session(Arc<Session<C>>),
-    /// A token with a deadline of its own.
-    Token(Token),
-    /// One round of the sweep that retires idle sessions and looks for stuck runs.
-    Sweep,
-}
-
-impl<C: Code> Due for What<C> {
-    fn wanted(&self, at: Moment) -> bool {
-        match self {
-            Self::Session(session) => session.armed() == at.nanos() + 1,
-            Self::Token(token) => token.cancelled().is_none(),
-            Self::Sweep => true,
-        }
-    }
-}
 
 /// Who starts a worker when a ticket finds nobody. Implemented by `lane`.
 pub(crate) trait Hire<C>: Send + Sync {
@@ -47,16 +30,6 @@ pub(crate) trait Hire<C>: Send + Sync {
 
 /// The host's way to write a batch as one text.
 pub(crate) type Renderer = Box<dyn Fn(&Batch) -> Arc<str> + Send + Sync>;
-
-/// What was settled while the engine drains, for the report.
-pub(crate) type Reported = (MessageId, Arc<str>, Fate);
-
-/// A message or closure on its way back to the host, at the end.
-#[derive(Default)]
-pub(crate) struct Report {
-    pub(crate) settled: Vec<Reported>,
-    pub(crate) returned: Vec<crate::model::Message>,
-}
 
 /// The engine without its threads.
 pub(crate) struct Shared<C> {
@@ -75,11 +48,7 @@ pub(crate) struct Shared<C> {
     /// 0 open, 1 draining, 2 closed. Written by drain and close; read inside every session lock.
     open: AtomicU8,
     run_ids: AtomicU64,
-    /// Filled while draining. A leaf lock.
-    report: Mutex<Option<Report>>,
-    /// Tells a drain that something has been settled. Used only while not open.
-    settled_more: Condvar,
-    settled_lock: Mutex<()>,
+    pub(super) reporting: Reporting,
     /// Callbacks that the timer thread must not call itself.
     aux: (Sender<Option<Fired>>, Receiver<Option<Fired>>),
 }
@@ -105,9 +74,7 @@ impl<C: Code> Shared<C> {
             renderer,
             open: AtomicU8::new(0),
             run_ids: AtomicU64::new(1),
-            report: Mutex::new(None),
-            settled_more: Condvar::new(),
-            settled_lock: Mutex::new(()),
+            reporting: Reporting::default(),
             aux: unbounded(),
         }
     }
@@ -271,7 +238,7 @@ impl<C: Code> Shared<C> {
     }
 
     /// Calls what a cancel must call; the timer thread leaves it to another.
-    fn call(&self, fired: Fired) {
+    pub(super) fn call(&self, fired: Fired) {
         if fired.is_empty() {
             return;
         }
@@ -361,103 +328,6 @@ impl<C: Code> Shared<C> {
         }
     }
 
-    /// One line of the drain's report, if there is a drain.
-    pub(crate) fn report(
-        &self,
-        id: &MessageId,
-        key: &Arc<str>,
-        fate: Fate,
-        message: impl FnOnce() -> crate::model::Message,
-    ) {
-        if self.open() == Open::Open {
-            return;
-        }
-        if let Some(report) = self.report.lock().as_mut() {
-            report.settled.push((id.clone(), Arc::clone(key), fate));
-            if fate == Fate::Returned {
-                report.returned.push(message());
-            }
-        }
-    }
-
-    pub(crate) fn begin_report(&self) {
-        self.report.lock().get_or_insert_default();
-    }
-
-    pub(crate) fn end_report(&self) -> Report {
-        self.report.lock().take().unwrap_or_default()
-    }
-
-    #[cold]
-    fn tell_drain(&self) {
-        let _lock = self.settled_lock.lock();
-        self.settled_more.notify_all();
-    }
-
-    /// Blocks until `over` says so or the time is over. Only while the engine is not open.
-    pub(crate) fn wait_settled(
-        &self,
-        until: Option<std::time::Instant>,
-        mut over: impl FnMut() -> bool,
-    ) -> bool {
-        let mut lock = self.settled_lock.lock();
-        loop {
-            if over() {
-                return true;
-            }
-            match until {
-                None => self.settled_more.wait(&mut lock),
-                Some(at) if self.settled_more.wait_until(&mut lock, at).timed_out() => {
-                    return over();
-                }
-                Some(_) => {}
-            }
-        }
-    }
-
-    /// Something of the engine, not of a session, has changed: a drain looks again.
-    pub(crate) fn nudge_drain(&self) {
-        if self.open() != Open::Open {
-            self.tell_drain();
-        }
-    }
-
-    /// A due entry of the timer.
-    pub(crate) fn fire(self: &Arc<Self>, at: Moment, what: What<C>) {
-        let now = self.now();
-        match what {
-            What::Session(session) => {
-                self.transition(&session, now, |machine, cx| (machine.fire(at, cx), ()));
-            }
-            What::Token(token) => {
-                if let Some(fired) = token.signal(crate::model::Cause::Deadline) {
-                    self.call(fired);
-                }
-            }
-            What::Sweep => self.sweep_round(now),
-        }
-    }
-
-    /// The slow sweep: every round takes a sixteenth of the table, twice a second or so.
-    fn sweep_round(self: &Arc<Self>, now: Moment) {
-        let shards = Table::<C>::shards();
-        let rounds = 16;
-        let round = (now.nanos() / SWEEP.as_nanos() as u64) as usize % rounds;
-        for shard in (round..shards).step_by(rounds) {
-            for session in self.table.sweep(shard) {
-                self.look_for_stuck(&session, now);
-            }
-        }
-        self.timer.arm(now.plus(SWEEP), What::Sweep);
-    }
-
-    pub(crate) fn look_for_stuck(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment) {
-        let knobs = &self.config.engine;
-        self.transition(session, now, |machine, cx| {
-            (machine.look_for_stuck(knobs.stuck_after, knobs.stop_grace, cx), ())
-        });
-    }
-
     /// The text of a batch, by the host's renderer if it has one.
     pub(crate) fn render(&self, batch: &Batch) -> Arc<str> {
         match &self.renderer {
@@ -471,6 +341,3 @@ impl<C: Code> Shared<C> {
         Arc::clone(&self.doors.get(lane).name)
     }
 }
-
-/// Between two rounds of the sweep.
-pub(crate) const SWEEP: std::time::Duration = std::time::Duration::from_millis(60);

@@ -1,6 +1,7 @@
 //! The promises, one file each, in one binary. No test sleeps: gates, receipts and the
 //! hand-cranked clock say when something has happened.
 
+mod house;
 mod support;
 
 mod p01_one_live_run;

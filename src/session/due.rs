@@ -1,0 +1,69 @@
+//! What becomes due: timers of sessions and tokens, and the slow sweep of the table.
+
+use super::backlog::Code;
+use super::session::Session;
+use super::shared::Shared;
+use super::table::Table;
+use super::token::Token;
+use crate::sync::Arc;
+use crate::time::{Due, Moment};
+
+/// Something that becomes due.
+pub(crate) enum What<C> {
+    Session(Arc<Session<C>>),
+    /// A token with a deadline of its own.
+    Token(Token),
+    /// One round of the sweep that retires idle sessions and looks for stuck runs.
+    Sweep,
+}
+
+impl<C: Code> Due for What<C> {
+    fn wanted(&self, at: Moment) -> bool {
+        match self {
+            Self::Session(session) => session.armed() == at.nanos() + 1,
+            Self::Token(token) => token.cancelled().is_none(),
+            Self::Sweep => true,
+        }
+    }
+}
+
+/// Between two rounds of the sweep.
+pub(crate) const SWEEP: std::time::Duration = std::time::Duration::from_millis(60);
+
+impl<C: Code> Shared<C> {
+    /// A due entry of the timer.
+    pub(crate) fn fire(self: &Arc<Self>, at: Moment, what: What<C>) {
+        let now = self.now();
+        match what {
+            What::Session(session) => {
+                self.transition(&session, now, |machine, cx| (machine.fire(at, cx), ()));
+            }
+            What::Token(token) => {
+                if let Some(fired) = token.signal(crate::model::Cause::Deadline) {
+                    self.call(fired);
+                }
+            }
+            What::Sweep => self.sweep_round(now),
+        }
+    }
+
+    /// The slow sweep: every round takes a sixteenth of the table, twice a second or so.
+    fn sweep_round(self: &Arc<Self>, now: Moment) {
+        let shards = Table::<C>::shards();
+        let rounds = 16;
+        let round = (now.nanos() / SWEEP.as_nanos() as u64) as usize % rounds;
+        for shard in (round..shards).step_by(rounds) {
+            for session in self.table.sweep(shard) {
+                self.look_for_stuck(&session, now);
+            }
+        }
+        self.timer.arm(now.plus(SWEEP), What::Sweep);
+    }
+
+    pub(crate) fn look_for_stuck(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment) {
+        let knobs = &self.config.engine;
+        self.transition(session, now, |machine, cx| {
+            (machine.look_for_stuck(knobs.stuck_after, knobs.stop_grace, cx), ())
+        });
+    }
+}
