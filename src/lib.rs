@@ -10,6 +10,11 @@
 #![deny(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::dbg_macro, clippy::todo)]
 #![warn(clippy::pedantic)]
 #![allow(clippy::module_name_repetitions, reason = "a name must be clear outside its module too")]
+#![allow(clippy::result_large_err, reason = "a refused message comes home, whole")]
+#![allow(clippy::needless_for_each, reason = "the last step of a chain may be a call")]
+#![allow(clippy::similar_names, reason = "`wait` and `waits` are two things")]
+#![allow(clippy::duration_suboptimal_units, reason = "seconds are what the settings speak of")]
+#![allow(clippy::single_match_else, reason = "both arms of a match are read side by side")]
 
 mod sync;
 mod model;

@@ -13,6 +13,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+#[allow(clippy::needless_pass_by_value, reason = "numbers")]
 fn within<T: PartialOrd + Display>(
     key: &str,
     value: T,

@@ -61,7 +61,7 @@ pub struct Queue {
     /// Mode of a message that names none. Default: collect.
     pub mode: Mode,
     /// Quiet window of collect. Unit: ms. Range: 0 to 10 min. Default: 1 s.
-    /// Source: OpenClaw's `debounceMs`.
+    /// Source: `debounceMs` of `OpenClaw`.
     pub debounce: Duration,
     /// Whether each message restarts the window. Default: true.
     pub reset_on_new_message: bool,

@@ -41,7 +41,7 @@ impl Engine {
     #[must_use]
     pub fn stop(&self, key: &str) -> Stopped {
         let session = self.shared().table.existing(key);
-        session.map_or_else(Stopped::default, |session| self.stop_session(&session))
+        session.map(|session| self.stop_session(&session)).unwrap_or_default()
     }
 
     /// The same for the session of a run.
@@ -54,11 +54,13 @@ impl Engine {
 
     fn stop_session(&self, session: &Arc<Session>) -> Stopped {
         let now = self.shared().now();
+        #[allow(clippy::redundant_closure_for_method_calls, reason = "the machine is private")]
         Stopped::of(self.shared().transition(session, now, |m, cx| m.stop(cx)))
     }
 
     /// Stops the key's run or ends its pending retry; the backlog goes on, undelivered steers are
     /// promoted. Answers the run, if there was one. Never blocks; may be called from a handler.
+    #[must_use = "None means that there was nothing to stop"]
     pub fn interrupt(&self, key: &str) -> Option<RunId> {
         let session = self.shared().table.existing(key)?;
         self.interrupt_session(&session, None).run

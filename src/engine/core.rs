@@ -102,7 +102,6 @@ impl Engine {
     }
 
     /// To choose the clock, the renderer, or anything else before the start.
-    #[must_use]
     pub fn builder(config: Config) -> Builder {
         Builder::new(config)
     }

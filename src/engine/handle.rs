@@ -12,12 +12,12 @@ use crate::sync::Arc;
 pub struct Session {
     shared: Arc<Shared>,
     door: Arc<Door<Closure>>,
-    session: Arc<super::core::Session>,
+    keyed: Arc<super::core::Session>,
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("key", &self.session.key).finish_non_exhaustive()
+        f.debug_struct("Session").field("key", &self.keyed.key).finish_non_exhaustive()
     }
 }
 
@@ -30,8 +30,8 @@ impl Engine {
         let shared = self.shared();
         check_key(shared, key).map_err(|no| Error::invalid(no.of(()).detail))?;
         let door = Arc::clone(shared.doors.get(crate::model::LaneId(0)));
-        let session = shared.table.session(key);
-        Ok(Session { shared: Arc::clone(shared), door, session })
+        let keyed = shared.table.session(key);
+        Ok(Session { shared: Arc::clone(shared), door, keyed })
     }
 
     /// Sets the mode of one session, or takes its own mode back. At most `limits.overrides`
@@ -59,7 +59,7 @@ impl Session {
     /// The session key.
     #[must_use]
     pub fn key(&self) -> &str {
-        &self.session.key
+        &self.keyed.key
     }
 
     /// Queues code; nobody will ask for it. Never blocks but for the session's lock.
@@ -68,7 +68,7 @@ impl Session {
     /// `Full`, `Draining`, `Closed`.
     #[inline]
     pub fn fire(&self, code: impl FnOnce(&Run) + Send + 'static) -> Result<(), Refused<()>> {
-        fire(&self.shared, &self.door, &self.session, Closure::Fire(Box::new(code)))
+        fire(&self.shared, &self.door, &self.keyed, Closure::Fire(Box::new(code)))
     }
 
     /// Queues code, with a receipt for its value.
@@ -79,7 +79,7 @@ impl Session {
         &self,
         code: impl FnOnce(&Run) -> T + Send + 'static,
     ) -> Result<Receipt<T>, Refused<()>> {
-        task(&self.shared, &self.door, &self.session, code).map(|(receipt, ())| receipt)
+        task(&self.shared, &self.door, &self.keyed, code)
     }
 
     /// Submits a message, whose key must be this session's.
@@ -87,11 +87,11 @@ impl Session {
     /// # Errors
     /// As [`Engine::submit`]; `Invalid` for another key.
     pub fn submit(&self, message: Message) -> Result<Receipt, Refused> {
-        if *message.key != *self.session.key {
+        if *message.key != *self.keyed.key {
             let detail = format!("the handle is of {:?}, not {:?}", self.key(), message.key);
             return Err(Refused::new(message, Reason::Invalid, detail));
         }
-        let known = Some((&self.session, self.door.id));
+        let known = Some((&self.keyed, self.door.id));
         message_from(&self.shared, known, message, Origin::Outside, 0)
     }
 }

@@ -40,7 +40,7 @@ impl Engine {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
         check_key(shared, key).map_err(|r| r.of(()))?;
         let session = shared.table.session(key);
-        task(shared, door, &session, code).map(|(receipt, _)| receipt)
+        task(shared, door, &session, code)
     }
 
     /// Queues code under a key; nobody will ask for it. The fastest way in but for
@@ -71,7 +71,7 @@ impl Engine {
     ) -> Result<Receipt<T>, Refused<()>> {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
         self.keyless(door, |session| {
-            let (mut receipt, ()) = task(shared, door, session, code)?;
+            let mut receipt = task(shared, door, session, code)?;
             receipt.session = Some(Arc::clone(session));
             Ok(receipt)
         })
@@ -374,10 +374,9 @@ pub(super) fn task<T: Clone + Send + 'static>(
     door: &Arc<Door<Closure>>,
     session: &Arc<Session>,
     code: impl FnOnce(&Run) -> T + Send + 'static,
-) -> Result<(Receipt<T>, ()), Refused<()>> {
+) -> Result<Receipt<T>, Refused<()>> {
     let job = Arc::new(Job::new(code, Arc::clone(&session.key), session.serial));
     let landed = closure(shared, door, session, Closure::Task(Arc::clone(&job) as Arc<_>))?;
     let priority = Priority::Normal;
-    let receipt = Receipt { pending: job, cell: None, session: None, landed, priority };
-    Ok((receipt, ()))
+    Ok(Receipt { pending: job, cell: None, session: None, landed, priority })
 }

@@ -59,7 +59,7 @@ impl Execution<'_> {
         }
         let (end, due) = self.call(run, started);
         self.read_clock(admitted.is_some());
-        self.finish(run, end, due, admitted.is_some(), slice)
+        self.finish(run, &end, due, admitted.is_some(), slice)
     }
 
     fn read_clock(&mut self, timed: bool) {
@@ -111,7 +111,7 @@ impl Execution<'_> {
     fn finish(
         &mut self,
         run: &Run,
-        end: End,
+        end: &End,
         due: Due,
         timed: bool,
         slice: Option<(&Ticketed, RunId)>,
@@ -120,7 +120,7 @@ impl Execution<'_> {
         if !done {
             run.cancel_children();
         }
-        let reply = match &end {
+        let reply = match end {
             End::Done(reply) => reply.clone(),
             _ => None,
         };

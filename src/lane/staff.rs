@@ -73,13 +73,13 @@ impl Staff {
         door.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count).is_ok()
     }
 
-    pub(super) fn count_out(&self, door: &Door<Closure>) {
+    pub(super) fn count_out(door: &Door<Closure>) {
         door.workers.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// An idle worker leaves, unless it is the lane's last, or a ticket came meanwhile whose
     /// sender still counted on it.
-    pub(super) fn retire(&self, door: &Door<Closure>) -> Retired {
+    pub(super) fn retire(door: &Door<Closure>) -> Retired {
         let fewer = |n: u32| (n > 1).then(|| n - 1);
         if door.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_err() {
             return Retired::No;
@@ -94,7 +94,7 @@ impl Staff {
 
     /// The thread of an abandoned run no longer counts; another may be started for it.
     pub(crate) fn orphan(&self, door: &Door<Closure>, orphan: Orphan) {
-        self.count_out(door);
+        Self::count_out(door);
         self.roll.lock().orphans.push(orphan);
     }
 
@@ -116,7 +116,7 @@ impl Staff {
             Ok(handle) => {
                 let mut roll = self.roll.lock();
                 let (gone, here): (Vec<_>, Vec<_>) =
-                    std::mem::take(&mut roll.handles).into_iter().partition(|h| h.is_finished());
+                    std::mem::take(&mut roll.handles).into_iter().partition(thread::JoinHandle::is_finished);
                 roll.handles = here;
                 roll.handles.push(handle);
                 drop(roll);
@@ -129,7 +129,7 @@ impl Staff {
 
     /// The ticket stays, and the next one tries again.
     fn not_started(&self, shared: &Shared, door: &Door<Closure>, error: &std::io::Error) {
-        self.count_out(door);
+        Self::count_out(door);
         self.roll.lock().alive -= 1;
         self.left.notify_all();
         let (lane, error) = (Arc::clone(&door.name), error.to_string());

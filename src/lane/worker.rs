@@ -69,12 +69,12 @@ impl Worker {
     fn sleep(&self) -> Sleeps {
         // The gate counts this sleeper already: a close after this reading rings for it.
         if self.shared.open() == Open::Closed {
-            self.staff.count_out(&self.door);
+            Staff::count_out(&self.door);
             return Sleeps::Leave;
         }
         match self.door.gate.sleep(self.shared.config.engine.worker_idle) {
             Woken::Rung => Sleeps::Look,
-            Woken::Bored => match self.staff.retire(&self.door) {
+            Woken::Bored => match Staff::retire(&self.door) {
                 Retired::Yes => Sleeps::Leave,
                 Retired::No => Sleeps::Look,
             },

@@ -31,6 +31,7 @@ impl<'run> BatchView<'run> {
     }
 
     /// The messages, oldest first.
+    #[must_use]
     pub fn messages(self) -> impl ExactSizeIterator<Item = Part<'run>> {
         self.cells().iter().map(|cell| Part { cell })
     }

@@ -28,7 +28,9 @@ impl Children {
         let family = std::mem::replace(&mut *self.family.lock(), Family::Cancelled);
         if let Family::Growing(children, registration) = family {
             // The registration may be what calls us: it is let go without waiting.
-            registration.map(Registration::forget);
+            if let Some(registration) = registration {
+                registration.forget();
+            }
             for (session, cell) in children {
                 self.recall(&session, &cell);
             }

@@ -50,6 +50,7 @@ impl<'run> Steers<'run> {
     }
 
     /// The steers, in order of admission.
+    #[must_use]
     pub fn messages(&self) -> impl ExactSizeIterator<Item = Part<'_>> {
         self.cells.iter().map(|cell| Part { cell })
     }

@@ -127,7 +127,6 @@ impl<T: Clone> Waiting<'_, T> {
     }
 
     /// The receipt that is waited for.
-    #[must_use]
     pub fn receipt(&self) -> &Receipt<T> {
         &self.receipt
     }

@@ -51,7 +51,8 @@ impl<C: Code> Shared<C> {
     fn sweep_round(self: &Arc<Self>, now: Moment) {
         let shards = Table::<C>::shards();
         let rounds = 16;
-        let round = (now.nanos() / SWEEP.as_nanos() as u64) as usize % rounds;
+        #[allow(clippy::cast_possible_truncation, reason = "the remainder is below 16")]
+        let round = (u128::from(now.nanos()) / SWEEP.as_nanos() % rounds as u128) as usize;
         for shard in (round..shards).step_by(rounds) {
             for session in self.table.sweep(shard) {
                 self.look_for_stuck(&session, now);

@@ -116,7 +116,7 @@ impl Gate {
         self.resuming.load(Ordering::SeqCst)
     }
 
-    /// SeqCst throughout: a change here and the reading of `resuming`, or of the number of
+    /// Sequentially consistent throughout: a change here and the reading of `resuming`, or of the number of
     /// workers, must be seen in one order by all.
     fn change<R>(&self, step: impl Fn(&mut Word) -> R) -> R {
         let mut seen = self.word.0.load(Ordering::SeqCst);

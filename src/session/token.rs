@@ -12,6 +12,9 @@ use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{Arc, Condvar, Mutex, oneshot, thread};
 
 type Callback = Box<dyn FnOnce(Cause) + Send>;
+type Callbacks = Vec<(u64, Callback)>;
+/// A slab: gone children leave an empty place.
+type Children = Vec<Option<Arc<Node>>>;
 
 /// Every cause, by its number in a node (plus one).
 const CAUSES: [Cause; 10] = [
@@ -43,10 +46,10 @@ enum Owner {
 }
 
 struct Inner {
-    children: Vec<Option<Arc<Node>>>,
+    children: Children,
     /// Empty places of `children`.
     free: Vec<usize>,
-    callbacks: Vec<(u64, Callback)>,
+    callbacks: Callbacks,
     /// Callbacks that a cancel has taken and not yet finished, with its thread.
     firing: Vec<(u64, usize)>,
     next: u64,
@@ -87,7 +90,7 @@ impl Node {
     }
 
     /// Sets the cause here; answers the children and callbacks that must hear of it.
-    fn set(&self, cause: Cause) -> Option<(Vec<Option<Arc<Node>>>, Vec<(u64, Callback)>)> {
+    fn set(&self, cause: Cause) -> Option<(Children, Callbacks)> {
         let mut inner = self.inner.lock();
         if self.cause().is_some() {
             return None;

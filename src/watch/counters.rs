@@ -84,10 +84,20 @@ impl Quota {
         let max = i64::try_from(max).unwrap_or(i64::MAX);
         Self {
             max,
-            chunk: (max / (4 * n as i64)).clamp(1, 1 << 20).min(if max > 1 << 24 { 1 << 16 } else { 256 }),
+            chunk: Self::chunk(max),
             rest: Padded(AtomicI64::new(max)),
             stripes: (0..n).map(|_| Padded::default()).collect(),
         }
+    }
+
+    /// What a stripe takes at once: little enough that all stripes together hold a quarter.
+    fn chunk(max: i64) -> i64 {
+        /// For quotas that count messages, and for those that count bytes.
+        const MESSAGES: i64 = 256;
+        const BYTES: i64 = 1 << 16;
+        let most = if max > 1 << 24 { BYTES } else { MESSAGES };
+        let stripes = i64::try_from(stripes()).unwrap_or(64);
+        (max / (4 * stripes)).clamp(1, most)
     }
 
     fn own(&self) -> &AtomicI64 {

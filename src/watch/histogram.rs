@@ -19,7 +19,8 @@ fn bucket(duration: Duration) -> usize {
         return usize::try_from(units).unwrap_or(0);
     }
     let exponent = 63 - units.leading_zeros() as usize;
-    let within = (units >> (exponent - 3)) as usize & 7;
+    #[allow(clippy::cast_possible_truncation, reason = "three bits are left")]
+    let within = (units >> (exponent - 3) & 7) as usize;
     ((exponent - 2) * 8 + within).min(BUCKETS - 1)
 }
 

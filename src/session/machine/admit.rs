@@ -316,7 +316,7 @@ impl<C: Code> Machine<C> {
         if let Some(standing) = code.standing() {
             standing.admit(self.accepted, cx.now);
             standing.put(Place::Queued);
-        } else if self.accepted & 15 == 0 && self.sample.is_none() {
+        } else if self.accepted.is_multiple_of(16) && self.sample.is_none() {
             self.sample = Some(super::Sample { number, admitted: cx.now });
         }
         self.accepted += 1;
@@ -330,6 +330,6 @@ impl<C: Code> Machine<C> {
     /// whatever may be due is settled at the right moment.
     #[inline]
     pub(crate) fn wants_clock(&self) -> bool {
-        self.extra.is_some() || (self.accepted & 15 == 0 && self.sample.is_none())
+        self.extra.is_some() || (self.accepted.is_multiple_of(16) && self.sample.is_none())
     }
 }

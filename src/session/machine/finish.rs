@@ -66,7 +66,7 @@ impl<C: Code> Machine<C> {
     pub(crate) fn finish(
         &mut self,
         run: RunId,
-        end: End,
+        end: &End,
         slice: Option<&Slice>,
         cx: &Cx<'_>,
     ) -> (Next<C>, Finished<C>) {
@@ -78,9 +78,9 @@ impl<C: Code> Machine<C> {
         let ended = match &live.held {
             Held::Messages(batch) => {
                 let batch = Arc::clone(batch);
-                self.end_messages(&live, &batch, &end, cx, &mut next)
+                self.end_messages(&live, &batch, end, cx, &mut next)
             }
-            _ => self.end_closure(&live, &end, cx, &mut next),
+            _ => self.end_closure(&live, end, cx, &mut next),
         };
         let started = match slice {
             Some(slice) if self.slice_goes_on(slice.ticket.tag, cx) => {
@@ -187,7 +187,7 @@ impl<C: Code> Machine<C> {
             _ => Some(Fate::Ran),
         };
         if cx.listening {
-            self.note_end(live, batch, end, (outcome, cause), cx, next);
+            Self::note_end(live, batch, end, (outcome, cause), cx, next);
         }
         let error = end.error();
         match fate {
@@ -198,7 +198,6 @@ impl<C: Code> Machine<C> {
     }
 
     fn note_end(
-        &self,
         live: &Live<C>,
         batch: &Arc<Batch>,
         end: &End,
