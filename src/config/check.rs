@@ -69,6 +69,10 @@ impl Lane {
         if let Concurrency::Limit(limit) = self.concurrency {
             within(&format!("lanes.{name}.concurrency"), limit, 0..=CONCURRENCY_MAX)?;
         }
+        if let Some(deadline) = self.deadline {
+            lasting(&format!("lanes.{name}.deadline"), deadline, MS..=DAY)?;
+        }
+        lasting(&format!("lanes.{name}.wait_warning"), self.wait_warning, MS..=DAY)?;
         within(&format!("lanes.{name}.ceiling"), self.ceiling, 1..=CONCURRENCY_MAX)
     }
 }
@@ -127,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_value_out_of_range_is_named_with_its_range() {
-        let error = Config::default().with_queue(|q| q.cap = 0).validate().expect_err("0 is too few");
+        let error =
+            Config::default().with_queue(|q| q.cap = 0).validate().expect_err("0 is too few");
         assert_eq!(error.to_string(), "queue.cap = 0: the range is 1 to 100000");
     }
 

@@ -80,9 +80,9 @@ impl Engine {
 
     fn interrupt_session(&self, session: &Arc<Session>, only: Option<RunId>) -> Stopped {
         let now = self.shared().now();
-        Stopped::of(self.shared().transition(session, now, |m, cx| {
-            m.interrupt(only, Cause::Interrupt, cx)
-        }))
+        Stopped::of(
+            self.shared().transition(session, now, |m, cx| m.interrupt(only, Cause::Interrupt, cx)),
+        )
     }
 
     /// Takes a message or closure back that has not started. Never blocks; may be called from a

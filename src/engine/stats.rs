@@ -35,11 +35,17 @@ impl Engine {
     #[must_use]
     pub fn audit(&self) -> Audit {
         let mut audit = Audit::default();
+        let doors = &self.shared().doors;
         self.shared().table.for_each(|session| {
-            let locked = session.lock();
+            let mut locked = session.lock();
+            let pending = locked.machine.pending();
             audit.sessions += 1;
-            audit.pending += locked.machine.pending();
+            audit.pending += pending;
             audit.unbalanced += u64::from(!locked.machine.balances());
+            audit.busy += u64::from(pending > 0);
+            let paused =
+                locked.machine.waits_for().map(|lane| doors.get(lane).gate.word().cap == 0);
+            audit.paused += u64::from(paused == Some(true));
         });
         audit
     }

@@ -6,9 +6,9 @@ use crate::config::check::lane_name;
 use crate::model::{Error, LaneId, Message, Priority, Reason, Refused};
 use crate::run::{Closure, Job, Pending, Receipt, Run, Session, Shared};
 use crate::session::{Cell, Door, Landed, NotAdmitted, Origin};
-use crate::sync::on::{Thread, confined_to, kind};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+use crate::sync::on::{Thread, confined_to, kind};
 use crate::watch::{Count, Event, Room};
 
 use super::Engine;

@@ -115,8 +115,9 @@ impl Staff {
         match thread::spawn(name, body) {
             Ok(handle) => {
                 let mut roll = self.roll.lock();
-                let (gone, here): (Vec<_>, Vec<_>) =
-                    std::mem::take(&mut roll.handles).into_iter().partition(thread::JoinHandle::is_finished);
+                let (gone, here): (Vec<_>, Vec<_>) = std::mem::take(&mut roll.handles)
+                    .into_iter()
+                    .partition(thread::JoinHandle::is_finished);
                 roll.handles = here;
                 roll.handles.push(handle);
                 drop(roll);

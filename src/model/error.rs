@@ -90,10 +90,20 @@ pub enum Reason {
     Journal,
 }
 
-words!(Reason, "reason",
-    Full = "full", Duplicate = "duplicate", Mismatch = "mismatch", Draining = "draining",
-    Closed = "closed", UnknownLane = "unknown_lane", Isolated = "isolated",
-    TooLarge = "too_large", Invalid = "invalid", Journal = "journal");
+words!(
+    Reason,
+    "reason",
+    Full = "full",
+    Duplicate = "duplicate",
+    Mismatch = "mismatch",
+    Draining = "draining",
+    Closed = "closed",
+    UnknownLane = "unknown_lane",
+    Isolated = "isolated",
+    TooLarge = "too_large",
+    Invalid = "invalid",
+    Journal = "journal"
+);
 
 /// A message that was not accepted: it comes home, with the reason.
 pub struct Refused<M = Message> {

@@ -1,8 +1,7 @@
 //! What becomes of messages and runs.
 
-
-use super::mode::words;
 use super::RunId;
+use super::mode::words;
 
 /// The one final state of an accepted message. P4: each reaches exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,15 +89,39 @@ pub enum Kept {
     Journal,
 }
 
-words!(Fate, "fate",
-    Ran = "ran", Steered = "steered", Dropped = "dropped", Withdrawn = "withdrawn",
-    Expired = "expired", Parked = "parked", Returned = "returned");
-words!(Outcome, "outcome",
-    Done = "done", Failed = "failed", Stopped = "stopped", Panicked = "panicked");
-words!(Cause, "cause",
-    Interrupt = "interrupt", Stop = "stop", Deadline = "deadline", Parent = "parent",
-    Abandon = "abandon", Drain = "drain", Close = "close", Exit = "exit", Dropped = "dropped",
-    Host = "host");
+words!(
+    Fate,
+    "fate",
+    Ran = "ran",
+    Steered = "steered",
+    Dropped = "dropped",
+    Withdrawn = "withdrawn",
+    Expired = "expired",
+    Parked = "parked",
+    Returned = "returned"
+);
+words!(
+    Outcome,
+    "outcome",
+    Done = "done",
+    Failed = "failed",
+    Stopped = "stopped",
+    Panicked = "panicked"
+);
+words!(
+    Cause,
+    "cause",
+    Interrupt = "interrupt",
+    Stop = "stop",
+    Deadline = "deadline",
+    Parent = "parent",
+    Abandon = "abandon",
+    Drain = "drain",
+    Close = "close",
+    Exit = "exit",
+    Dropped = "dropped",
+    Host = "host"
+);
 
 /// What became of a message or closure: the answer to its receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,6 +15,6 @@ pub use mode::{Drop, Fallback, Mode, PendingTools, Priority};
 pub use source::{Kind, Source};
 
 pub(crate) use id::LaneId;
-pub(crate) use mode::words as mode_words;
 pub(crate) use message::Details;
+pub(crate) use mode::words as mode_words;
 pub(crate) use source::same_route;

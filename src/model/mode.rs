@@ -115,16 +115,33 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-words!(Mode, "mode",
-    Followup = "followup", Collect = "collect", Steer = "steer",
-    SteerBacklog = "steer-backlog", Interrupt = "interrupt");
-words!(Priority, "priority",
-    Foreground = "foreground", Normal = "normal", Background = "background");
+words!(
+    Mode,
+    "mode",
+    Followup = "followup",
+    Collect = "collect",
+    Steer = "steer",
+    SteerBacklog = "steer-backlog",
+    Interrupt = "interrupt"
+);
+words!(
+    Priority,
+    "priority",
+    Foreground = "foreground",
+    Normal = "normal",
+    Background = "background"
+);
 words!(Drop, "drop policy", Old = "old", New = "new", Summarize = "summarize");
 words!(PendingTools, "pending-tools policy", Skip = "skip", Finish = "finish");
-words!(Fallback, "fallback",
-    NoRun = "no_run", NotSteerable = "not_steerable", Closed = "closed",
-    Authority = "authority", Route = "route");
+words!(
+    Fallback,
+    "fallback",
+    NoRun = "no_run",
+    NotSteerable = "not_steerable",
+    Closed = "closed",
+    Authority = "authority",
+    Route = "route"
+);
 
 #[cfg(test)]
 mod tests {

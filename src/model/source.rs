@@ -1,6 +1,5 @@
 //! Where a message comes from, and which messages answer to the same place.
 
-
 use serde::{Deserialize, Serialize};
 
 use super::mode::words;
@@ -27,9 +26,17 @@ pub enum Kind {
     Node,
 }
 
-words!(Kind, "kind of source",
-    Direct = "direct", Group = "group", Channel = "channel", Subagent = "subagent",
-    Cron = "cron", Hook = "hook", Node = "node");
+words!(
+    Kind,
+    "kind of source",
+    Direct = "direct",
+    Group = "group",
+    Channel = "channel",
+    Subagent = "subagent",
+    Cron = "cron",
+    Hook = "hook",
+    Node = "node"
+);
 
 /// Where a message comes from. All fields are optional; the empty string is as good as none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

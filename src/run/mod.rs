@@ -13,11 +13,11 @@ mod wait;
 mod wait_graph;
 
 pub use batch_view::{BatchView, Part};
-pub(crate) use closure::{Closure, Job};
 pub use call::{CallResult, CallState, Code, Effects, Launch, Why};
+pub(crate) use closure::{Closure, Job};
 pub use ledger::{Ledger, OpenCallsLeft};
-pub use receipt::Receipt;
 pub(crate) use receipt::Pending;
+pub use receipt::Receipt;
 pub(crate) use run::Crew;
 pub use run::{Run, Signal};
 pub use steers::{End, Steers};

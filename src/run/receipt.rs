@@ -97,6 +97,12 @@ impl<T> Receipt<T> {
         self.pending.key()
     }
 
+    /// The message as it was submitted; none for a closure. A parked one can be submitted anew.
+    #[must_use]
+    pub fn message(&self) -> Option<&crate::model::Message> {
+        self.cell.as_ref().map(|cell| &cell.message)
+    }
+
     /// Where it landed.
     #[must_use]
     pub fn placement(&self) -> Placement {

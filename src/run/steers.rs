@@ -75,9 +75,8 @@ impl Drop for Steers<'_> {
         if self.hold == Hold::Open {
             let run = self.run;
             let now = run.shared.now();
-            run.shared.transition(&run.session, now, |m, cx| {
-                (m.restore(run.id, self.guard, cx), ())
-            });
+            run.shared
+                .transition(&run.session, now, |m, cx| (m.restore(run.id, self.guard, cx), ()));
         }
     }
 }

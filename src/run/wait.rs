@@ -7,8 +7,8 @@ use super::wait_graph::{EdgeId, Stop};
 use super::{Receipt, Run};
 use crate::model::{Settled, WaitError};
 use crate::session::{Registration, SlotState, Wake, Watch};
-use crate::sync::on::{Thread, kind};
 use crate::sync::atomic::Ordering;
+use crate::sync::on::{Thread, kind};
 use crate::sync::oneshot::{Latch, deadline};
 use crate::sync::{Arc, Mutex};
 

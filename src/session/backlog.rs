@@ -281,13 +281,7 @@ mod tests {
     }
 
     fn entry(item: Item<u64>) -> Entry<u64> {
-        Entry {
-            item,
-            number: 0,
-            lane: LaneId(0),
-            priority: Priority::Normal,
-            joins: Joins::Nobody,
-        }
+        Entry { item, number: 0, lane: LaneId(0), priority: Priority::Normal, joins: Joins::Nobody }
     }
 
     #[test]

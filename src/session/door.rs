@@ -63,7 +63,11 @@ impl<C> Ready<C> {
     }
 
     /// The ticket that goes next: foreground, aged background, normal, background.
-    fn try_take(&self, now: impl Fn() -> Moment, ageing: Duration) -> Option<(Priority, Ticket<C>)> {
+    fn try_take(
+        &self,
+        now: impl Fn() -> Moment,
+        ageing: Duration,
+    ) -> Option<(Priority, Ticket<C>)> {
         if let Ok(ticket) = self.foreground.1.try_recv() {
             return Some((Priority::Foreground, ticket));
         }

@@ -24,6 +24,7 @@ pub(crate) use backlog::Code;
 pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Standing, Telling, Wake, Watch};
 pub(crate) use door::{Door, LANES_MAX, Ticket};
+pub(crate) use due::{SWEEP, What};
 pub(crate) use gate::{Found, Woken};
 pub(crate) use live::{Inbox, OpenCalls, SlotState};
 pub(crate) use machine::{
@@ -34,7 +35,6 @@ pub use machine::{Verdict, Withdrawn};
 pub(crate) use next::{Landed, NotAdmitted, Tag};
 pub(crate) use render::turn_text;
 pub(crate) use session::Session;
-pub(crate) use due::{SWEEP, What};
 pub(crate) use shared::{Hire, Renderer, Shared};
-pub(crate) use token::{cause_number, numbered_cause};
 pub use token::{Cancelled, Registration, Token};
+pub(crate) use token::{cause_number, numbered_cause};

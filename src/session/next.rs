@@ -7,9 +7,7 @@ use super::batch::Batch;
 use super::cell::{Cell, Wake, Watch};
 use super::live::OpenCalls;
 use super::token::Token;
-use crate::model::{
-    Cause, Fallback, Fate, LaneId, Outcome, Policy, Priority, Reason, RunId,
-};
+use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Policy, Priority, Reason, RunId};
 use crate::sync::Arc;
 use crate::time::Moment;
 use crate::watch::Placement;
@@ -26,7 +24,10 @@ pub(crate) struct Tag {
 pub(crate) enum Alarm {
     Leave,
     /// A new entry; an older one, if any, is stale.
-    Arm { at: Moment, instead: Option<Moment> },
+    Arm {
+        at: Moment,
+        instead: Option<Moment>,
+    },
     /// Nothing is due any more: the entry is stale.
     GiveUp,
 }
@@ -93,10 +94,24 @@ pub(crate) enum Note {
         run: Option<RunId>,
         fallback: Option<Fallback>,
     },
-    ClosureAccepted { number: u64, lane: LaneId, placement: Placement, position: u32 },
-    Queued { cell: Arc<Cell>, depth: u32 },
-    Steered { cell: Arc<Cell>, run: RunId },
-    Promoted { cell: Arc<Cell>, run: RunId },
+    ClosureAccepted {
+        number: u64,
+        lane: LaneId,
+        placement: Placement,
+        position: u32,
+    },
+    Queued {
+        cell: Arc<Cell>,
+        depth: u32,
+    },
+    Steered {
+        cell: Arc<Cell>,
+        run: RunId,
+    },
+    Promoted {
+        cell: Arc<Cell>,
+        run: RunId,
+    },
     Fate {
         cell: Arc<Cell>,
         fate: Fate,
@@ -104,14 +119,50 @@ pub(crate) enum Note {
         outcome: Option<Outcome>,
         policy: Option<Policy>,
     },
-    ClosureFate { number: u64, fate: Fate, run: Option<RunId>, outcome: Option<Outcome> },
-    Dequeued { tag: Tag, wait: Duration, exceeded: Exceeded },
-    Started { run: RunId, lane: LaneId, batch: Option<Arc<Batch>>, number: u64, attempt: u32 },
-    Said { run: RunId, batch: Arc<Batch>, attempt: u32, reply: crate::model::Reply, last: bool },
-    Finished { run: RunId, outcome: Outcome, cause: Option<Cause>, took: Duration },
-    Retrying { run: RunId, attempt: u32, delay: Duration },
-    Stuck { run: RunId, calls: Option<Arc<dyn OpenCalls>>, age: Duration },
-    SummaryDiscarded { count: u32 },
+    ClosureFate {
+        number: u64,
+        fate: Fate,
+        run: Option<RunId>,
+        outcome: Option<Outcome>,
+    },
+    Dequeued {
+        tag: Tag,
+        wait: Duration,
+        exceeded: Exceeded,
+    },
+    Started {
+        run: RunId,
+        lane: LaneId,
+        batch: Option<Arc<Batch>>,
+        number: u64,
+        attempt: u32,
+    },
+    Said {
+        run: RunId,
+        batch: Arc<Batch>,
+        attempt: u32,
+        reply: crate::model::Reply,
+        last: bool,
+    },
+    Finished {
+        run: RunId,
+        outcome: Outcome,
+        cause: Option<Cause>,
+        took: Duration,
+    },
+    Retrying {
+        run: RunId,
+        attempt: u32,
+        delay: Duration,
+    },
+    Stuck {
+        run: RunId,
+        calls: Option<Arc<dyn OpenCalls>>,
+        age: Duration,
+    },
+    SummaryDiscarded {
+        count: u32,
+    },
     Idle,
 }
 

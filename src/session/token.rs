@@ -76,12 +76,7 @@ impl Node {
             next: 0,
             owner: Owner::Present,
         };
-        Self {
-            cause: AtomicU8::new(0),
-            inner: Mutex::new(inner),
-            changed: Condvar::new(),
-            parent,
-        }
+        Self { cause: AtomicU8::new(0), inner: Mutex::new(inner), changed: Condvar::new(), parent }
     }
 
     fn cause(&self) -> Option<Cause> {

@@ -29,8 +29,12 @@ impl Window {
     /// Opened by its first message; nothing to open if there is no time to be quiet in.
     pub(crate) fn open(first: u32, now: Moment, queue: &Queue) -> Option<Self> {
         let lasts = queue.debounce.min(queue.window_max());
-        (lasts > Duration::ZERO && queue.max_batch > 1)
-            .then_some(Self { first, opened: now, latest: now, messages: 1 })
+        (lasts > Duration::ZERO && queue.max_batch > 1).then_some(Self {
+            first,
+            opened: now,
+            latest: now,
+            messages: 1,
+        })
     }
 
     /// One more message that merges with the others.
@@ -92,7 +96,8 @@ mod tests {
 
     #[test]
     fn numbers_that_wrap_are_still_held() {
-        let window = Window { first: u32::MAX, ..Window::open(1, at(0), &Queue::default()).expect("opens") };
+        let window =
+            Window { first: u32::MAX, ..Window::open(1, at(0), &Queue::default()).expect("opens") };
         assert!(window.holds(u32::MAX) && window.holds(0) && !window.holds(u32::MAX - 1));
     }
 }

@@ -30,8 +30,7 @@ mod tests {
             .collect();
         tx.send(1).expect("the receiver lives");
         tx.send(2).expect("the receiver lives");
-        let mut got: Vec<i32> =
-            waiters.into_iter().map(|w| w.join().expect("no panic")).collect();
+        let mut got: Vec<i32> = waiters.into_iter().map(|w| w.join().expect("no panic")).collect();
         got.sort_unstable();
         assert_eq!(got, [1, 2]);
     }

@@ -15,9 +15,7 @@ pub(crate) use std::sync::{Arc, OnceLock};
 
 /// Atomics, by their usual names.
 pub(crate) mod atomic {
-    pub(crate) use std::sync::atomic::{
-        AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering,
-    };
+    pub(crate) use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 }
 
 /// A value on cache lines of its own, so that its writers do not slow its neighbours' readers.

@@ -147,8 +147,10 @@ impl Bus {
 
     #[cold]
     fn draw_slow(&self) -> Option<Draw> {
-        let behind =
-            self.drawn.load(Ordering::Relaxed).saturating_sub(self.delivered.load(Ordering::Relaxed));
+        let behind = self
+            .drawn
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.delivered.load(Ordering::Relaxed));
         if behind >= self.bound {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return None;

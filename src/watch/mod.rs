@@ -8,8 +8,8 @@ mod log_sink;
 mod ring;
 mod stats;
 
-pub(crate) use bus::{Bus, Draw};
 pub use bus::Observer;
+pub(crate) use bus::{Bus, Draw};
 pub(crate) use counters::{Count, Counters, Quota, Room, stripes};
 pub use event::{Event, Phase, Placement, Record, Spoken};
 pub(crate) use histogram::Histogram;

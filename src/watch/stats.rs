@@ -104,4 +104,16 @@ pub struct Audit {
     pub pending: u64,
     /// Sessions whose own books did not balance: must be 0.
     pub unbalanced: u64,
+    /// Sessions with anything pending.
+    pub busy: u64,
+    /// Those of them that wait for a paused lane.
+    pub paused: u64,
+}
+
+impl Audit {
+    /// Whether something is pending, and all of it waits for paused lanes.
+    #[must_use]
+    pub fn is_stranded(&self) -> bool {
+        self.busy > 0 && self.busy == self.paused
+    }
 }

@@ -57,7 +57,10 @@ fn imports_point_upwards() {
             let pattern = format!("crate::{later}::");
             let hit = code(&text).into_iter().find(|line| line.contains(&pattern));
             let module = &order[rank];
-            assert!(hit.is_none(), "`{module}` imports `{later}`, listed below it: {path:?} {hit:?}");
+            assert!(
+                hit.is_none(),
+                "`{module}` imports `{later}`, listed below it: {path:?} {hit:?}"
+            );
         }
     }
 }

@@ -32,7 +32,7 @@ use super::overflow::Overflow;
 use super::token::cause_number;
 use super::window::Window;
 use crate::config::Queue;
-use crate::model::{Mode, Priority};
+use crate::model::{LaneId, Mode, Priority};
 use crate::sync::Arc;
 use crate::time::Moment;
 
@@ -289,6 +289,11 @@ impl<C: Code> Machine<C> {
         let Some(live) = &self.live else { return 0 };
         let steer = u64::from(live.stop.is_none() && self.steer_is_visible());
         live.id.get() << 8 | steer << 4 | u64::from(cause_number(live.stop))
+    }
+
+    /// The lane of a session that is ready, and waits for nothing else.
+    pub(crate) fn waits_for(&mut self) -> Option<LaneId> {
+        (self.phase == Phase::Ready).then(|| self.head_lane()).flatten()
     }
 
     /// The lane and priority that a ticket must have now to fit.

@@ -1,0 +1,147 @@
+//! The agent command: one process a run, in a process group of its own, ended before the session
+//! is given back.
+
+mod first;
+mod jsonl;
+mod plain;
+mod process;
+mod request;
+mod serve;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use laneq::{BoxError, Reply, Run};
+use uuid::Uuid;
+
+use super::app::App;
+use super::args::Protocol;
+use super::console::{Console, escaped};
+use super::lines::{self, Next};
+
+/// Variables that every agent is given, if they are set here.
+const ENVIRONMENT: [&str; 7] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR", "USER", "SHELL"];
+
+/// Longest line of standard error that is forwarded whole.
+const STDERR_LINE: usize = 16 * 1024;
+
+/// Where an agent's standard error goes.
+pub enum StderrTo {
+    Forward,
+    Drop,
+    File(File),
+}
+
+impl StderrTo {
+    /// `forward`, `drop`, or a file that is appended to.
+    pub fn named(name: &str) -> io::Result<Self> {
+        Ok(match name {
+            "forward" => Self::Forward,
+            "drop" => Self::Drop,
+            file => Self::File(OpenOptions::new().create(true).append(true).open(file)?),
+        })
+    }
+
+    fn stdio(&self) -> io::Result<Stdio> {
+        Ok(match self {
+            Self::Forward => Stdio::piped(),
+            Self::Drop => Stdio::null(),
+            Self::File(file) => file.try_clone()?.into(),
+        })
+    }
+}
+
+/// How agents are started, and ended.
+pub struct Agent {
+    /// Program and arguments, with placeholders.
+    pub words: Vec<String>,
+    pub protocol: Protocol,
+    pub stderr: StderrTo,
+    pub environment: Vec<String>,
+    pub grace: Duration,
+}
+
+impl Agent {
+    /// The handler: one run, one process.
+    pub fn handle(&self, app: &Arc<App>, run: &Run) -> Result<Reply, BoxError> {
+        let result = match self.protocol {
+            Protocol::Plain => plain::handle(self, app, run),
+            Protocol::Jsonl => jsonl::handle(self, app, run),
+        };
+        if let Err(error) = &result
+            && run.stopped().is_none()
+        {
+            let key = escaped(run.key());
+            app.feed.console.warn(format_args!("run {} of {key} failed: {error}", run.id()));
+        }
+        // The end of a run waits while nobody reads what came out of it.
+        app.wait_room();
+        result
+    }
+
+    /// The words of the command for this run.
+    fn command(&self, run: &Run) -> Vec<String> {
+        let session = session_uuid(run.key());
+        let id = run.id().to_string();
+        let fill = |word: &String| {
+            let word = word.replace("{session}", &session).replace("{run}", &id);
+            // Last, since a key may contain anything.
+            word.replace("{key}", run.key())
+        };
+        self.words.iter().map(fill).collect()
+    }
+
+    /// The whole environment of this run's process.
+    fn environment(&self, run: &Run) -> Vec<(String, std::ffi::OsString)> {
+        let listed = ENVIRONMENT.iter().copied().chain(self.environment.iter().map(String::as_str));
+        let inherited = listed.filter_map(|name| Some((name.to_owned(), std::env::var_os(name)?)));
+        let own = [
+            ("LANEQ_KEY", run.key().to_owned()),
+            ("LANEQ_SESSION", session_uuid(run.key())),
+            ("LANEQ_RUN", run.id().to_string()),
+            ("LANEQ_LANE", run.lane().to_owned()),
+            ("LANEQ_ATTEMPT", run.attempt().to_string()),
+            ("LANEQ_BATCH", run.batch().len().to_string()),
+        ];
+        inherited.chain(own.map(|(name, value)| (name.to_owned(), value.into()))).collect()
+    }
+}
+
+/// The same key has the same session, on every machine.
+pub fn session_uuid(key: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("laneq:{key}").as_bytes()).to_string()
+}
+
+/// Forwards a standard error line by line, with the key and the run in front, to its end.
+fn forward(console: &Console, from: impl Read, key: &str, run: laneq::RunId) {
+    let key = escaped(key);
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    loop {
+        match lines::next(&mut from, &mut line, STDERR_LINE) {
+            Ok(Next::Line) => {
+                let text = String::from_utf8_lossy(&line);
+                console.print(&format!("[{key} run {run}] {text}\n"));
+            }
+            Ok(Next::TooLong) => {
+                console.print(&format!("[{key} run {run}] (a line over {STDERR_LINE} bytes)\n"));
+            }
+            Ok(Next::End) | Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_the_version_5_uuid_of_its_key() {
+        assert_eq!(session_uuid("k"), session_uuid("k"));
+        assert_ne!(session_uuid("k"), session_uuid("l"));
+        assert_eq!(session_uuid("k").as_bytes()[14], b'5');
+    }
+}

@@ -1,0 +1,94 @@
+//! What the parts of `laneq run` share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use laneq::{Engine, Event, Fate, Observer, Outcome, Record};
+
+use super::books::{Books, Bounds};
+use super::console::Console;
+use super::exit::{Trouble, Troubles};
+use super::output::{self, Body};
+use super::reaper::Reaper;
+use super::writer::Writer;
+
+/// Hears every event: writes its line, keeps the books, notes what the exit code should tell.
+pub struct Feed {
+    pub writer: Writer,
+    pub books: Books,
+    pub troubles: Troubles,
+    pub console: Console,
+    /// Whether `run.started` carries its text.
+    pub show_text: bool,
+}
+
+impl Observer for Feed {
+    fn on_event(&self, record: &Record) {
+        if let Some(line) = output::line(record) {
+            self.writer.push(line);
+        }
+        if is_trouble(&record.event) {
+            self.troubles.note(Trouble::Messages);
+        }
+        self.books.hear(&record.event);
+    }
+
+    fn wants_text(&self) -> bool {
+        self.show_text
+    }
+}
+
+fn is_trouble(event: &Event) -> bool {
+    match event {
+        Event::Refused { .. } => true,
+        Event::Fate { fate, .. } => matches!(fate, Fate::Dropped | Fate::Expired | Fate::Parked),
+        Event::RunFinished { outcome, .. } => {
+            matches!(outcome, Outcome::Failed | Outcome::Panicked)
+        }
+        _ => false,
+    }
+}
+
+/// The engine and its feed, with the settings that input and agents need.
+pub struct App {
+    pub engine: Engine,
+    pub feed: Arc<Feed>,
+    /// Set if the input waits for room instead of using the drop policy.
+    pub bounds: Option<Bounds>,
+    /// Longest input line.
+    pub line_bytes: usize,
+    /// Deadline of a drain that names none.
+    pub drain: Duration,
+    pub replay: f64,
+    /// From a stop to SIGTERM, and from SIGTERM to SIGKILL.
+    pub grace: Duration,
+    pub reaper: Reaper,
+}
+
+impl App {
+    pub fn books(&self) -> &Books {
+        &self.feed.books
+    }
+
+    /// A line of the program's own, in order with the engine's events.
+    pub fn say(&self, name: &'static str, body: Body) {
+        self.engine.note(name, body.object());
+    }
+
+    /// Blocks while too many lines are unwritten.
+    pub fn wait_room(&self) {
+        self.feed.writer.wait_room(|| self.engine.events_behind());
+    }
+
+    /// Lets everybody go who waits, and kills every agent: the end is to come at once.
+    pub fn hurry(&self) {
+        self.feed.writer.hurry();
+        self.reaper.kill_all();
+    }
+
+    pub fn invalid(&self, line: u64, error: &str) {
+        self.feed.troubles.note(Trouble::Input);
+        self.feed.books.note_invalid();
+        self.say("input.invalid", Body::new().number("line", line).text("error", error));
+    }
+}
