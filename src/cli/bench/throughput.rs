@@ -1,0 +1,287 @@
+//! Workloads that measure how much, and how little memory it takes.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use laneq::{Config, Engine, HandlerOptions, Message, Mode, Reply, Session};
+
+use super::meter::{Meter, close, each, engine, memory, precise, two};
+use super::report::{Row, row};
+use super::{Failure, Scale};
+
+const SESSIONS: u32 = 10_000;
+const EACH: u32 = 100;
+
+fn sessions(engine: &Engine, n: u32) -> Result<Vec<Session>, Failure> {
+    (0..n).map(|s| Ok(engine.session(&format!("session-{s}"))?)).collect()
+}
+
+/// Every second session from `producer` on, `each` rounds.
+fn rounds(
+    producer: u32,
+    sessions: u32,
+    each: u32,
+    mut act: impl FnMut(u32, u32) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for number in 0..each {
+        for session in (producer..sessions).step_by(2) {
+            act(session, number)?;
+        }
+    }
+    Ok(())
+}
+
+fn tasks(took: Duration, n: u64) -> Vec<Row> {
+    let ns = each(took, n);
+    vec![row("ns_task", ns, "ns"), row("per_second", 1e9 / ns, "/s")]
+}
+
+/// W1.
+pub(super) fn handles(scale: Scale) -> Result<Vec<Row>, Failure> {
+    let (n, engine) = (scale.of(SESSIONS), engine(Config::default())?);
+    let (meter, handles) = (Meter::new(n, EACH), sessions(&engine, n)?);
+    let took = two(&meter, |producer| {
+        rounds(producer, n, EACH, |s, j| {
+            let meter = Arc::clone(&meter);
+            Ok(handles[s as usize].fire(move |_| meter.ran(s, j))?)
+        })
+    })?;
+    close(&engine)?;
+    Ok(tasks(took, u64::from(n) * u64::from(EACH)))
+}
+
+/// W1k.
+pub(super) fn keys(scale: Scale) -> Result<Vec<Row>, Failure> {
+    let (n, engine) = (scale.of(SESSIONS), engine(Config::default())?);
+    let keys: Vec<String> = (0..n).map(|s| format!("session-{s}")).collect();
+    let meter = Meter::new(n, EACH);
+    let took = two(&meter, |producer| {
+        rounds(producer, n, EACH, |s, j| {
+            let meter = Arc::clone(&meter);
+            Ok(engine.fire("main", &keys[s as usize], move |_| meter.ran(s, j))?)
+        })
+    })?;
+    close(&engine)?;
+    Ok(tasks(took, u64::from(n) * u64::from(EACH)))
+}
+
+/// W1t.
+pub(super) fn receipts(scale: Scale) -> Result<Vec<Row>, Failure> {
+    let (n, engine) = (scale.of(SESSIONS), engine(Config::default())?);
+    let (meter, handles) = (Meter::new(n, EACH), sessions(&engine, n)?);
+    let took = two(&meter, |producer| {
+        let mut receipts = Vec::with_capacity(n as usize);
+        rounds(producer, n, EACH, |s, j| {
+            let meter = Arc::clone(&meter);
+            let receipt = handles[s as usize].enqueue(move |_| meter.ran(s, j))?;
+            // The newest receipts are kept: a host looks at them later.
+            if receipts.len() == receipts.capacity() {
+                receipts.clear();
+            }
+            receipts.push(receipt);
+            Ok(())
+        })
+    })?;
+    close(&engine)?;
+    Ok(tasks(took, u64::from(n) * u64::from(EACH)))
+}
+
+/// W1m.
+pub(super) fn messages(scale: Scale) -> Result<Vec<Row>, Failure> {
+    let n = scale.of(SESSIONS);
+    let engine = engine(Config::default().with_queue(|queue| queue.cap = 1000))?;
+    let meter = Meter::new(n, EACH);
+    let counted = Arc::clone(&meter);
+    engine.on_run_any(HandlerOptions::default(), move |run| {
+        let part = run.batch().messages().next().ok_or("a batch has a message")?;
+        let number = part.message().text().parse()?;
+        let session = run.key().strip_prefix("session-").ok_or("a key")?.parse()?;
+        counted.ran(session, number);
+        Ok(Reply::from(""))
+    })?;
+    let keys: Vec<Arc<str>> = (0..n).map(|s| format!("session-{s}").into()).collect();
+    let texts: Vec<String> = (0..EACH).map(|j| j.to_string()).collect();
+    let took = two(&meter, |producer| {
+        rounds(producer, n, EACH, |s, j| {
+            let text = texts[j as usize].as_str();
+            let message = Message::new(Arc::clone(&keys[s as usize]), text);
+            let _ = engine.submit(message.with_mode(Mode::Followup))?;
+            Ok(())
+        })
+    })?;
+    close(&engine)?;
+    Ok(tasks(took, u64::from(n) * u64::from(EACH)))
+}
+
+/// W2.
+pub(super) fn hot(scale: Scale) -> Result<Vec<Row>, Failure> {
+    let (n, engine) = (scale.of(1_000_000), engine(Config::default())?);
+    let (meter, handle) = (Meter::new(1, n), engine.session("hot")?);
+    let began = Instant::now();
+    for j in 0..n {
+        let meter = Arc::clone(&meter);
+        handle.fire(move |_| meter.ran(0, j))?;
+    }
+    meter.wait()?;
+    let took = began.elapsed();
+    close(&engine)?;
+    Ok(tasks(took, n.into()))
+}
+
+/// Fires one closure for each key, from two threads.
+fn once_each(engine: &Engine, n: u32) -> Result<Duration, Failure> {
+    let meter = Meter::new(n, 1);
+    two(&meter, |producer| {
+        let mut key = String::new();
+        rounds(producer, n, 1, |s, j| {
+            key.clear();
+            write!(key, "session-{s}")?;
+            let meter = Arc::clone(&meter);
+            Ok(engine.fire("main", &key, move |_| meter.ran(s, j))?)
+        })
+    })
+}
+
+/// W3.
+pub(super) fn wide(scale: Scale) -> Result<Vec<Row>, Failure> {
+    let (n, engine) = (scale.of(1_000_000), engine(Config::default())?);
+    let before = memory();
+    let took = once_each(&engine, n)?;
+    let after = memory();
+    close(&engine)?;
+    let mut rows = vec![row("ns_session", each(took, n.into()), "ns")];
+    if let (Some((before, _)), Some((now, peak))) = (before, after) {
+        // The meter's own line for each session is not the engine's.
+        let own = f64::from(n) * 64.0;
+        rows.push(row("peak_MB", (peak - before - own).max(0.0) / 1e6, "MB"));
+        rows.push(row("after_MB", (now - before).max(0.0) / 1e6, "MB"));
+    }
+    Ok(rows)
+}
+
+/// Most that waits at once in [`memory_of_keys`].
+const MOST: u32 = 50_000;
+
+/// Keys through an engine, each used once; `first` is the number of the first.
+fn stream(engine: &Engine, first: u32, n: u32) -> Result<Arc<Meter>, Failure> {
+    let meter = Meter::new(1, n);
+    let mut key = String::new();
+    for s in first..first + n {
+        key.clear();
+        write!(key, "session-{s}")?;
+        let counted = Arc::clone(&meter);
+        engine.fire("main", &key, move |_| counted.count())?;
+        if s % 1024 == 0 {
+            while engine.stats().pending > u64::from(MOST) {
+                std::thread::yield_now();
+            }
+        }
+    }
+    Ok(meter)
+}
+
+/// keys. An engine needs memory for the most that ever waited at once, so that comes first; all
+/// further keys should need none.
+pub(super) fn memory_of_keys(scale: Scale) -> Result<Vec<Row>, Failure> {
+    let engine = engine(Config::default())?;
+    let resident = || memory().map_or(0.0, |(now, _)| now);
+    engine.pause("main")?;
+    let full = stream(&engine, 0, MOST)?;
+    engine.resume("main")?;
+    full.wait()?;
+    let before = resident();
+    let began = Instant::now();
+    let n = scale.of(10_000_000);
+    stream(&engine, MOST, n)?.wait()?;
+    let (took, after) = (began.elapsed(), resident());
+    let sessions = precise(engine.stats().sessions);
+    close(&engine)?;
+    Ok(vec![
+        row("before_MB", before / 1e6, "MB"),
+        row("after_MB", after / 1e6, "MB"),
+        row("ns_session", each(took, n.into()), "ns"),
+        row("sessions_left", sessions, ""),
+    ])
+}
+
+fn spin(times: u64) -> u64 {
+    let mut x = 0x9E37_79B9_7F4A_7C15_u64;
+    for _ in 0..times {
+        x = black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    }
+    x
+}
+
+/// Nanoseconds of one turn of [`spin`], at its fastest.
+fn turn() -> f64 {
+    const TURNS: u64 = 2_000_000;
+    let timed = |_| {
+        let began = Instant::now();
+        black_box(spin(TURNS));
+        each(began.elapsed(), TURNS)
+    };
+    (0..8).map(timed).fold(f64::INFINITY, f64::min)
+}
+
+/// W4.
+pub(super) fn work(scale: Scale) -> Result<Vec<Row>, Failure> {
+    const OF_EACH: u32 = 50;
+    let (n, engine) = (scale.of(1000), engine(Config::default())?);
+    let (meter, handles) = (Meter::new(n, OF_EACH), sessions(&engine, n)?);
+    let turn = turn();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let turns = (10_000.0 / turn) as u64;
+    let took = two(&meter, |producer| {
+        rounds(producer, n, OF_EACH, |s, j| {
+            let meter = Arc::clone(&meter);
+            Ok(handles[s as usize].fire(move |_| {
+                black_box(spin(turns));
+                meter.ran(s, j);
+            })?)
+        })
+    })?;
+    close(&engine)?;
+    let total = u64::from(n) * u64::from(OF_EACH);
+    let ideal = precise(total) * precise(turns) * turn / 2.0;
+    let efficiency = 100.0 * ideal / (took.as_secs_f64() * 1e9);
+    Ok(vec![row("efficiency_pct", efficiency, "%"), row("ns_task", each(took, total), "ns")])
+}
+
+/// W7-N.
+pub(super) fn backlog(scale: Scale, live: u32) -> Result<Vec<Row>, Failure> {
+    let of_each = (scale.of(1_000_000) / live).max(1);
+    let engine = engine(Config::default())?;
+    let meter = Meter::new(live, of_each);
+    let before = memory();
+    let handles = sessions(&engine, live)?;
+    let opened = memory();
+    engine.pause("main")?;
+    let began = Instant::now();
+    for number in 0..of_each {
+        for (s, handle) in (0..live).zip(&handles) {
+            let meter = Arc::clone(&meter);
+            handle.fire(move |_| meter.ran(s, number))?;
+        }
+    }
+    let submitted = began.elapsed();
+    let full = memory();
+    let began = Instant::now();
+    engine.resume("main")?;
+    meter.wait()?;
+    let drained = began.elapsed();
+    close(&engine)?;
+    let total = u64::from(live) * u64::from(of_each);
+    let mut rows = vec![
+        row("submit_ns", each(submitted, total), "ns"),
+        row("drain_ns", each(drained, total), "ns"),
+        row("total_ns", each(submitted + drained, total), "ns"),
+    ];
+    if let (Some((before, _)), Some((opened, _)), Some((full, _))) = (before, opened, full) {
+        let a_session = (opened - before).max(0.0) / f64::from(live);
+        rows.push(row("bytes_session", a_session, "B"));
+        rows.push(row("bytes_msg", (full - opened).max(0.0) / precise(total), "B"));
+    }
+    Ok(rows)
+}
