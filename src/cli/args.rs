@@ -102,7 +102,13 @@ pub struct RunArgs {
 
     /// Keep the pace of the messages' `at_ms`: 1 is real time, 60 is an hour a minute, 0 as fast
     /// as possible
-    #[arg(long, value_name = "SPEED", default_value_t = 0.0, value_parser = speed)]
+    #[arg(
+        long,
+        value_name = "SPEED",
+        default_value_t = 0.0,
+        value_parser = speed,
+        allow_negative_numbers = true
+    )]
     pub replay: f64,
 
     /// When a session is full: `wait` reads on once there is room, `policy` lets `queue.drop`

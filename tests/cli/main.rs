@@ -1,0 +1,11 @@
+//! The program, run as a process: what a user of it can count on.
+
+mod agents;
+mod bad_input;
+mod bench;
+mod books;
+mod control;
+mod endings;
+mod jsonl;
+mod modes;
+mod support;
