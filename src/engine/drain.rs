@@ -123,7 +123,11 @@ impl Core {
         }
         shared.timer.close();
         shared.end_callbacks();
-        shared.bus.end();
+        // The line stays open for the ends of the runs that were just told to stop; the last
+        // worker that leaves ends it.
+        if self.staff.nobody() {
+            shared.bus.end();
+        }
     }
 
     fn close(&self, until: Option<Instant>) -> Closed {

@@ -6,7 +6,7 @@ use super::Handlers;
 use super::worker::{Leaves, Worker};
 use crate::model::{LaneId, RunId};
 use crate::run::{Closure, Crew, Shared};
-use crate::session::{Door, Hire};
+use crate::session::{Door, Hire, Open};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Condvar, Mutex, thread};
 use crate::watch::Event;
@@ -103,11 +103,25 @@ impl Staff {
         self.roll.lock().orphans.clone()
     }
 
+    /// Counts a thread that is about to start; false once the engine is closed. P12: the door was
+    /// shut before a close looks at the roll, so it sees this thread, or this sees the door.
+    fn enroll(&self, shared: &Shared) -> bool {
+        let mut roll = self.roll.lock();
+        if shared.open() == Open::Closed {
+            return false;
+        }
+        roll.alive += 1;
+        true
+    }
+
     fn start(self: &Arc<Self>, shared: &Arc<Shared>, door: &Arc<Door<Closure>>, n: u32) {
         let name = format!("laneq-{}-{n}", door.name);
         let mut worker = Worker::new(Arc::clone(self), Arc::clone(shared), Arc::clone(door));
         let staff = Arc::clone(self);
-        self.roll.lock().alive += 1;
+        if !self.enroll(shared) {
+            Self::count_out(door);
+            return;
+        }
         let body = move || {
             let leaves = worker.work();
             staff.leave(leaves, &worker);
@@ -144,8 +158,17 @@ impl Staff {
         {
             roll.orphans.retain(|orphan| orphan.run != run);
         }
+        let last = roll.alive == 0;
         drop(roll);
         self.left.notify_all();
+        if last && worker.shared.open() == Open::Closed {
+            worker.shared.bus.end();
+        }
+    }
+
+    /// Whether no thread is left that could say anything.
+    pub(crate) fn nobody(&self) -> bool {
+        self.roll.lock().alive == 0
     }
 
     /// Blocks until every thread has left, at most until `until`; answers whether they have.
