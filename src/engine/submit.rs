@@ -196,18 +196,24 @@ fn lane_of<'a>(
         (_, Some(lane)) => shared.doors.get(lane),
         _ => shared.doors.get(LaneId(0)),
     };
-    if let Some(own) = confined_to()
-        && own != door.id.0
-        && kind() != Thread::Host
-    {
-        let own = &shared.doors.get(LaneId(own)).name;
-        let detail = format!(
-            "a run of the isolated lane {own:?} may submit only into it, not into {:?}",
-            lane_name(&door.name)
-        );
-        return Err(no(Reason::Isolated, detail));
-    }
+    may_leave(shared, door)?;
     Ok(door)
+}
+
+/// Whether whoever calls may submit into this lane: a run of an isolated one only into its own.
+#[inline]
+fn may_leave(shared: &Shared, door: &Door<Closure>) -> Result<(), No> {
+    match confined_to() {
+        Some(own) if own != door.id.0 => {
+            let own = &shared.doors.get(LaneId(own)).name;
+            let detail = format!(
+                "a run of the isolated lane {own:?} may submit only into it, not into {:?}",
+                lane_name(&door.name)
+            );
+            Err(no(Reason::Isolated, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The engine's submit, as runs call it for their children.
@@ -343,6 +349,10 @@ fn closure(
     code: Closure,
 ) -> Result<Landed, Refused<()>> {
     if shared.pending.take(1) == Room::Full {
+    if let Err(no) = may_leave(shared, door) {
+        shared.counters.add(Count::Refused, 1);
+        return Err(no.of(()));
+    }
         shared.counters.add(Count::Refused, 1);
         let most = shared.config.limits.max_pending;
         let detail = format!("{most} messages wait in the engine: the most");

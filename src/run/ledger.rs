@@ -251,9 +251,12 @@ impl Ledger<'_> {
     ) -> Result<Verdict, Error> {
         let started: Vec<_> =
             self.start_rest()?.into_iter().filter(|(_, l)| *l == Launch::Go).collect();
+        let door = self.run.shared.doors.get(self.run.lane);
+        // A tool is inside its run: the same lane confines it.
+        let confined = door.settings.isolated.then_some(door.id.0);
         self.run.crew.tools.each(started.len(), |idx| {
             let call = &started[idx].0;
-            let body = || acting_as(Thread::Tools, || execute(call));
+            let body = || acting_as(Thread::Tools, confined, || execute(call));
             let result = catch_unwind(AssertUnwindSafe(body))
                 .unwrap_or_else(|_| Err("the tool panicked".to_owned()));
             // The call is in the plan and executes: nothing can be wrong about finishing it.
