@@ -274,7 +274,7 @@ fn admit(
     };
     let now = shared.now();
     let priority = message.priority;
-    let cell = Arc::new(cell(shared, message, session.serial, door.id, depth, now));
+    let cell = Arc::new(cell(shared, message, session.serial, door, depth, now));
     let answer = shared.transition(session, now, |m, cx| m.admit(&cell, origin, cx));
     match answer {
         Ok(landed) => {
@@ -295,7 +295,7 @@ fn cell(
     shared: &Shared,
     message: Message,
     serial: u64,
-    lane: LaneId,
+    door: &Door<Closure>,
     depth: u8,
     now: crate::time::Moment,
 ) -> Cell {
@@ -304,8 +304,9 @@ fn cell(
     let expires = details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl));
     let deadline = details.deadline;
     let attempts = details.attempts.unwrap_or(queue.attempts);
-    let mut cell = Cell::new(message, serial, lane);
+    let mut cell = Cell::new(message, serial, door.id);
     (cell.expires, cell.deadline, cell.attempts, cell.depth) = (expires, deadline, attempts, depth);
+    cell.crowded = door.gate.word().is_full();
     cell
 }
 
@@ -348,11 +349,11 @@ fn closure(
     session: &Arc<Session>,
     code: Closure,
 ) -> Result<Landed, Refused<()>> {
-    if shared.pending.take(1) == Room::Full {
     if let Err(no) = may_leave(shared, door) {
         shared.counters.add(Count::Refused, 1);
         return Err(no.of(()));
     }
+    if shared.pending.take(1) == Room::Full {
         shared.counters.add(Count::Refused, 1);
         let most = shared.config.limits.max_pending;
         let detail = format!("{most} messages wait in the engine: the most");

@@ -263,7 +263,9 @@ impl<C: Code> Machine<C> {
             run,
             fallback,
         });
-        if placement == Placement::Queued {
+        let waits = placement == Placement::Queued
+            || (placement == Placement::Scheduled && cell.crowded);
+        if waits {
             notes.push(Note::Queued { cell, depth: depth + 1 });
         }
     }
