@@ -52,6 +52,7 @@ fn lane(door: &Door<Closure>) -> LaneStats {
         concurrency: word.cap,
         executing: word.executing,
         waiting: door.lent.load(Ordering::SeqCst),
+        resuming: door.gate.resuming(),
         ready: word.tickets,
         workers: door.workers.load(Ordering::SeqCst),
         idle: word.idle,

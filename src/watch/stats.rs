@@ -36,6 +36,8 @@ pub struct LaneStats {
     pub executing: u32,
     /// Runs that wait for others and have lent their slot.
     pub waiting: u32,
+    /// Those of them whose wait is over, and that want a slot again.
+    pub resuming: u32,
     /// Tickets of ready sessions.
     pub ready: u32,
     /// Worker threads, and how many of them sleep.
