@@ -5,3 +5,6 @@ mod house;
 mod support;
 
 mod p01_one_live_run;
+mod p03_doors;
+mod p03_lanes;
+mod p03_turns;
