@@ -298,7 +298,7 @@ impl Token {
             inner.callbacks.push((id, Box::new(callback)));
             drop(inner);
         }
-        Registration { token: self.clone(), id }
+        Registration { token: Some(self.clone()), id }
     }
 }
 
@@ -313,20 +313,22 @@ impl std::fmt::Debug for Token {
 #[must_use = "dropping a registration takes the callback back"]
 #[derive(Debug)]
 pub struct Registration {
-    token: Token,
+    /// None once it is forgotten: it must not keep the token alive.
+    token: Option<Token>,
     id: u64,
 }
 
 impl Registration {
     /// Leaves the callback in place for the token's life.
-    pub fn forget(self) {
-        std::mem::forget(self);
+    pub fn forget(mut self) {
+        drop(self.token.take());
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let node = self.token.node();
+        let Some(token) = self.token.take() else { return };
+        let node = token.node();
         let taken_back = {
             let mut inner = node.inner.lock();
             let at = inner.callbacks.iter().position(|(id, _)| *id == self.id);
@@ -446,6 +448,15 @@ mod tests {
         assert_eq!(ended.load(Ordering::SeqCst), 1, "unregistered only after the callback");
         assert_eq!(canceller.join().expect("no panic"), Cancelled::Now);
     }
+    #[test]
+    fn p9_a_forgotten_registration_keeps_no_token_alive() {
+        let (token, held) = (Token::new(), Arc::new(()));
+        let inside = Arc::clone(&held);
+        token.on_cancel(move |_| drop(inside)).forget();
+        drop(token);
+        assert_eq!(Arc::strong_count(&held), 1, "the callback went with its token");
+    }
+
 
     #[test]
     fn a_callback_may_unregister_itself() {
