@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::receipt::Pending;
-use crate::model::{MessageId, Settled};
+use crate::model::{Fate, MessageId, Settled};
 use crate::session::{Code, Standing, Telling, Watch};
 use crate::sync::{Arc, Mutex};
 
@@ -126,8 +126,10 @@ where
         &self.standing
     }
 
-    fn forget_code(&self) {
-        drop(self.take());
+    fn withdrawn(&self) {
+        let fate = Fate::Withdrawn;
+        let none = Settled { fate, run: None, outcome: None, reply: None, lead: false, error: None };
+        self.tell(none);
     }
 
     fn watch(&self, watcher: Arc<dyn Watch>) {
