@@ -7,7 +7,7 @@ use crate::model::{Error, LaneId, Message, Priority, Reason, Refused};
 use crate::run::{Closure, Job, Pending, Receipt, Run, Session, Shared};
 use crate::session::{Cell, Door, Landed, NotAdmitted, Origin};
 use crate::sync::on::{Thread, confined_to, kind};
-use crate::sync::Arc;
+use crate::sync::{Arc, caught};
 use crate::sync::atomic::Ordering;
 use crate::watch::{Count, Event, Room};
 
@@ -37,10 +37,8 @@ impl Engine {
         key: &str,
         code: impl FnOnce(&Run) -> T + Send + 'static,
     ) -> Result<Receipt<T>, Refused<()>> {
-        let (shared, door) = (self.shared(), self.door_of(lane)?);
-        check_key(shared, key).map_err(|r| r.of(()))?;
-        let session = shared.table.session(key);
-        task(shared, door, &session, code)
+        let (door, session) = self.way(lane, key)?;
+        task(self.shared(), door, &session, code)
     }
 
     /// Queues code under a key; nobody will ask for it. The fastest way in but for
@@ -54,10 +52,8 @@ impl Engine {
         key: &str,
         code: impl FnOnce(&Run) + Send + 'static,
     ) -> Result<(), Refused<()>> {
-        let (shared, door) = (self.shared(), self.door_of(lane)?);
-        check_key(shared, key).map_err(|r| r.of(()))?;
-        let session = shared.table.session(key);
-        fire(shared, door, &session, Closure::Fire(Box::new(code)))
+        let (door, session) = self.way(lane, key)?;
+        fire(self.shared(), door, &session, Closure::Fire(Box::new(code)))
     }
 
     /// Queues code without a key: first in, first out in its lane, and in parallel.
@@ -91,7 +87,15 @@ impl Engine {
     }
 
     fn door_of(&self, lane: &str) -> Result<&Arc<Door<Closure>>, Refused<()>> {
-        self.shared().doors.named(lane).map_err(|e| refused(&e).of(()))
+        let shared = self.shared();
+        shared.doors.named(lane).map_err(|e| hand_back(shared, refused(&e)))
+    }
+
+    /// The lane and the session of a closure.
+    fn way(&self, lane: &str, key: &str) -> Result<(&Arc<Door<Closure>>, Arc<Session>), Refused<()>> {
+        let (shared, door) = (self.shared(), self.door_of(lane)?);
+        check_key(shared, key).map_err(|no| hand_back(shared, no))?;
+        Ok((door, shared.table.session(key)))
     }
 
     fn keyless<R>(
@@ -104,8 +108,7 @@ impl Engine {
         let more = |n: u32| (n < cap).then_some(n + 1);
         if door.keyless.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_err() {
             let detail = format!("{cap} closures without a key wait in {:?}: the cap", door.name);
-            shared.counters.add(Count::Refused, 1);
-            return Err(Refused::new((), Reason::Full, detail));
+            return Err(hand_back(shared, no(Reason::Full, detail)));
         }
         let session = shared.table.loose(&"".into());
         // Counted out again by the worker that takes its ticket, or here if there is none.
@@ -129,6 +132,12 @@ impl No {
 
 fn no(reason: Reason, detail: impl Into<String>) -> No {
     No { reason, detail: detail.into() }
+}
+
+/// A refused closure, counted.
+fn hand_back(shared: &Shared, no: No) -> Refused<()> {
+    shared.counters.add(Count::Refused, 1);
+    no.of(())
 }
 
 fn refused(error: &Error) -> No {
@@ -349,16 +358,7 @@ fn closure(
     session: &Arc<Session>,
     code: Closure,
 ) -> Result<Landed, Refused<()>> {
-    if let Err(no) = may_leave(shared, door) {
-        shared.counters.add(Count::Refused, 1);
-        return Err(no.of(()));
-    }
-    if shared.pending.take(1) == Room::Full {
-        shared.counters.add(Count::Refused, 1);
-        let most = shared.config.limits.max_pending;
-        let detail = format!("{most} messages wait in the engine: the most");
-        return Err(Refused::new((), Reason::Full, detail));
-    }
+    may_leave(shared, door).and_then(|()| take_room(shared, 0)).map_err(|no| hand_back(shared, no))?;
     let origin = if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
     let clock = matches!(code, Closure::Task(_)).then(|| shared.now());
     let answer = shared.transition_lazily(session, clock, |m, cx| {
@@ -371,10 +371,9 @@ fn closure(
         }
         Err((NotAdmitted { reason, detail }, code)) => {
             give_room(shared, 0);
-            shared.counters.add(Count::Refused, 1);
             // P7: the host's code is dropped outside the lock.
-            drop(code);
-            Err(Refused::new((), reason, detail))
+            caught::let_go(code);
+            Err(hand_back(shared, no(reason, detail)))
         }
     }
 }

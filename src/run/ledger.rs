@@ -4,14 +4,12 @@
 //! executed, or was executing before the stop. What the calls are doing is kept here, under a leaf
 //! lock of its own.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::Run;
 use super::call::{CallResult, CallState, Code, Effects, Launch, Why};
 use crate::model::{Cause, Error, PendingTools};
 use crate::session::{OpenCalls, Verdict};
 use crate::sync::on::{Thread, acting_as};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, caught};
 use crate::watch::Phase;
 
 /// A plan cannot be settled while these calls execute.
@@ -257,8 +255,7 @@ impl Ledger<'_> {
         self.run.crew.tools.each(started.len(), |idx| {
             let call = &started[idx].0;
             let body = || acting_as(Thread::Tools, confined, || execute(call));
-            let result = catch_unwind(AssertUnwindSafe(body))
-                .unwrap_or_else(|_| Err("the tool panicked".to_owned()));
+            let result = caught::call(body).unwrap_or_else(|_| Err("the tool panicked".to_owned()));
             // The call is in the plan and executes: nothing can be wrong about finishing it.
             let _ = self.finish(call, result);
         });

@@ -16,7 +16,7 @@ use super::table::Table;
 use super::token::Fired;
 use crate::config::Config;
 use crate::model::{Fate, LaneId, Settled};
-use crate::sync::Arc;
+use crate::sync::{Arc, caught};
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
@@ -210,7 +210,8 @@ impl<C: Code> Shared<C> {
         effects: Effects<C>,
         draws: Vec<Option<Draw>>,
     ) {
-        let Effects { settled, notes, cancel, wakes, lost_closures, order_violations } = effects;
+        let Effects { settled, notes, cancel, wakes, remains, lost_closures, order_violations } =
+            effects;
         if order_violations > 0 {
             self.counters.add(Count::OrderViolation, u64::from(order_violations));
         }
@@ -234,7 +235,11 @@ impl<C: Code> Shared<C> {
         {
             self.call(fired);
         }
-        wakes.into_iter().for_each(|(watch, why)| watch.wake(why));
+        for (watch, why) in wakes {
+            watch.wake(why);
+            caught::let_go(watch);
+        }
+        caught::let_go(remains);
     }
 
     /// Calls what a cancel must call; the timer thread leaves it to another.

@@ -4,12 +4,11 @@
 //! A node stays in its parent's slab while its token or any descendant lives, and a child holds its
 //! parent, so that a cancel from far above still arrives when a token in between is gone.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::model::Cause;
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, oneshot, thread};
+use crate::sync::{Arc, Condvar, Mutex, caught, oneshot, thread};
 
 type Callback = Box<dyn FnOnce(Cause) + Send>;
 type Callbacks = Vec<(u64, Callback)>;
@@ -162,7 +161,7 @@ impl Fired {
             if let Some(entry) = node.inner.lock().firing.iter_mut().find(|(i, _)| *i == id) {
                 entry.1 = me;
             }
-            let _ = catch_unwind(AssertUnwindSafe(|| callback(self.cause)));
+            let _ = caught::call(|| callback(self.cause));
             node.inner.lock().firing.retain(|(i, _)| *i != id);
             node.changed.notify_all();
         }
@@ -448,6 +447,7 @@ mod tests {
         assert_eq!(ended.load(Ordering::SeqCst), 1, "unregistered only after the callback");
         assert_eq!(canceller.join().expect("no panic"), Cancelled::Now);
     }
+
     #[test]
     fn p9_a_forgotten_registration_keeps_no_token_alive() {
         let (token, held) = (Token::new(), Arc::new(()));
@@ -456,7 +456,6 @@ mod tests {
         drop(token);
         assert_eq!(Arc::strong_count(&held), 1, "the callback went with its token");
     }
-
 
     #[test]
     fn a_callback_may_unregister_itself() {

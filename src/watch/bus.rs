@@ -7,14 +7,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::{Event, Record};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::on::{Thread, become_kind};
 use crate::sync::oneshot::{Latch, Waited};
-use crate::sync::{Arc, Condvar, Mutex, thread};
+use crate::sync::{Arc, Condvar, Mutex, caught, thread};
 use crate::time::Moment;
 
 /// Somebody who hears every event, in order, on the `laneq-events` thread.
@@ -210,7 +209,7 @@ impl Bus {
             for record in &round {
                 for observer in &observers {
                     // P7: a panicking observer stops neither the others nor the engine.
-                    let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(record)));
+                    let _ = caught::call(|| observer.on_event(record));
                 }
             }
             let _line = self.line.lock();

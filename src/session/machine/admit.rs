@@ -192,7 +192,7 @@ impl<C: Code> Machine<C> {
                 self.waits(cell);
                 let entry = Self::entry(cell, joins);
                 self.backlog.push(entry);
-                (depth, None, fallback)
+                (depth + self.closures, None, fallback)
             }
         };
         let placement = match (run, before) {

@@ -281,12 +281,18 @@ impl<C: Code> Machine<C> {
         Ok((token, self.live.as_ref().and_then(|live| live.stop)))
     }
 
-    /// Who hears of steers and stops of this run; answers what it would have heard already.
-    pub(crate) fn watch(&mut self, run: RunId, watch: Arc<dyn Watch>) -> Result<Vec<Wake>, Error> {
-        self.companions_of(run)?.watch = Some(watch);
+    /// Who hears of steers and stops of this run; answers what it would have heard already, and
+    /// who heard before, to be dropped after unlock.
+    pub(crate) fn watch(
+        &mut self,
+        run: RunId,
+        watch: Arc<dyn Watch>,
+    ) -> Result<(Vec<Wake>, Option<Arc<dyn Watch>>), Error> {
+        let before = self.companions_of(run)?.watch.replace(watch);
         let stopped = self.live.as_ref().is_some_and(|live| live.stop.is_some());
         let stop = stopped.then_some(Wake::Stop);
-        Ok(stop.into_iter().chain(self.steer_is_visible().then_some(Wake::Steer)).collect())
+        let steer = self.steer_is_visible().then_some(Wake::Steer);
+        Ok((stop.into_iter().chain(steer).collect(), before))
     }
 
     /// The run's ledger, for whoever asks what it is doing.
