@@ -8,3 +8,6 @@ mod p01_one_live_run;
 mod p03_doors;
 mod p03_lanes;
 mod p03_turns;
+mod p07_closures;
+mod p07_panics;
+mod p07_reentry;
