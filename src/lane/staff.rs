@@ -68,7 +68,9 @@ impl Staff {
     /// slots that are lent.
     fn count_in(shared: &Shared, door: &Door<Closure>) -> bool {
         let spares = shared.config.engine.spare_workers;
-        let allowed = door.gate.word().cap + door.lent.load(Ordering::SeqCst).min(spares);
+        let (cap, lent) = (door.gate.word().cap, door.lent.load(Ordering::SeqCst));
+        // However far the lane was lowered meanwhile: one that does not wait.
+        let allowed = (cap + lent.min(spares)).max(lent + 1);
         let count = |n: u32| (n < allowed).then_some(n + 1);
         door.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count).is_ok()
     }
@@ -77,10 +79,11 @@ impl Staff {
         door.workers.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// An idle worker leaves, unless it is the lane's last, or a ticket came meanwhile whose
-    /// sender still counted on it.
+    /// An idle worker leaves, unless it is the lane's last that does not wait, or a ticket came
+    /// meanwhile whose sender still counted on it.
     pub(super) fn retire(door: &Door<Closure>) -> Retired {
-        let fewer = |n: u32| (n > 1).then(|| n - 1);
+        let lent = door.lent.load(Ordering::SeqCst);
+        let fewer = |n: u32| (n > lent + 1).then(|| n - 1);
         if door.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_err() {
             return Retired::No;
         }
