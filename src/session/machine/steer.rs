@@ -194,6 +194,11 @@ impl<C: Code> Machine<C> {
                 self.extra_mut().inbox.insert(cell);
             }
         }
+        // No round is left to take them in: they become turns now, not when the run ends. A
+        // boundary that said steer for ever would never let it.
+        if self.extra_mut().run.rounds >= cx.queue.steer_rounds {
+            self.promote(run, cx, &mut next);
+        }
         self.wake_steer(&mut next);
         self.settle(cx, &mut next);
         self.rest(cx, &mut next);
