@@ -275,6 +275,7 @@ impl<C: Code> Shared<C> {
             self.say_issued(door, session, call, now);
         }
         self.answer_call(door, call);
+        self.mind_tickets(door);
     }
 
     /// The events of a ticket: into the lane, and whether an unlimited one is at its ceiling.

@@ -71,7 +71,7 @@ impl<C: Code> Machine<C> {
 
     /// What came due since the last transition: windows, `ttl`, the run's deadline.
     #[inline]
-    pub(super) fn settle(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
+    pub(crate) fn settle(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
         if self.extra.is_some() {
             self.settle_extra(cx, next);
         }
@@ -97,7 +97,7 @@ impl<C: Code> Machine<C> {
     }
 
     /// The only place that chooses the phase, issues the ticket and arms the timer.
-    pub(super) fn rest(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
+    pub(crate) fn rest(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
         debug_assert!(self.balances(), "P4: accepted = settled + pending");
         if self.live.is_some() {
             self.phase = Phase::Running;
