@@ -11,3 +11,8 @@ mod p03_turns;
 mod p07_closures;
 mod p07_panics;
 mod p07_reentry;
+mod p08_children;
+mod p08_cycles;
+mod p08_waits;
+mod p09_bounds;
+mod p09_rounds;
