@@ -16,6 +16,9 @@ use super::Engine;
 const MS: Duration = Duration::from_millis(1);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// The lane and the session of a closure.
+type Way<'a> = (&'a Arc<Door<Closure>>, Arc<Session>);
+
 impl Engine {
     /// Submits a message. Never waits for a lane; it may wait for the session's lock, which is
     /// never held while host code runs.
@@ -91,8 +94,7 @@ impl Engine {
         shared.doors.named(lane).map_err(|e| hand_back(shared, refused(&e)))
     }
 
-    /// The lane and the session of a closure.
-    fn way(&self, lane: &str, key: &str) -> Result<(&Arc<Door<Closure>>, Arc<Session>), Refused<()>> {
+    fn way(&self, lane: &str, key: &str) -> Result<Way<'_>, Refused<()>> {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
         check_key(shared, key).map_err(|no| hand_back(shared, no))?;
         Ok((door, shared.table.session(key)))

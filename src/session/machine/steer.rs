@@ -54,6 +54,9 @@ pub(crate) enum EndRun {
     Stop(Cause),
 }
 
+/// What a new watcher would have heard already, and whom it replaces.
+pub(crate) type Watched = (Vec<Wake>, Option<Arc<dyn Watch>>);
+
 pub(crate) type RunEnds = Result<EndRun, Error>;
 
 impl<C: Code> Machine<C> {
@@ -292,7 +295,7 @@ impl<C: Code> Machine<C> {
         &mut self,
         run: RunId,
         watch: Arc<dyn Watch>,
-    ) -> Result<(Vec<Wake>, Option<Arc<dyn Watch>>), Error> {
+    ) -> Result<Watched, Error> {
         let before = self.companions_of(run)?.watch.replace(watch);
         let stopped = self.live.as_ref().is_some_and(|live| live.stop.is_some());
         let stop = stopped.then_some(Wake::Stop);
