@@ -123,11 +123,8 @@ impl Core {
         }
         shared.timer.close();
         shared.end_callbacks();
-        // The line stays open for the ends of the runs that were just told to stop; the last
-        // worker that leaves ends it.
-        if self.staff.nobody() {
-            shared.bus.end();
-        }
+        // It stays open for the ends of the runs that were just told to stop.
+        self.staff.end_line(shared);
     }
 
     fn close(&self, until: Option<Instant>) -> Closed {

@@ -34,6 +34,16 @@ struct Roll {
     /// Threads that have not left.
     alive: usize,
     orphans: Vec<Orphan>,
+    ending: Ending,
+}
+
+/// Whether the last worker that leaves ends the line of events.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Ending {
+    #[default]
+    No,
+    /// A close has said all that it has to say itself.
+    Yes,
 }
 
 /// The workers of all lanes, and what they call.
@@ -161,17 +171,25 @@ impl Staff {
         {
             roll.orphans.retain(|orphan| orphan.run != run);
         }
-        let last = roll.alive == 0;
+        let last = roll.alive == 0 && roll.ending == Ending::Yes;
         drop(roll);
         self.left.notify_all();
-        if last && worker.shared.open() == Open::Closed {
+        if last {
             worker.shared.bus.end();
         }
     }
 
-    /// Whether no thread is left that could say anything.
-    pub(crate) fn nobody(&self) -> bool {
-        self.roll.lock().alive == 0
+    /// From now on the last worker that leaves ends the line of events; nobody needs to if none
+    /// is left. Only after everything that a close itself has to say.
+    pub(crate) fn end_line(&self, shared: &Shared) {
+        let nobody = {
+            let mut roll = self.roll.lock();
+            roll.ending = Ending::Yes;
+            roll.alive == 0
+        };
+        if nobody {
+            shared.bus.end();
+        }
     }
 
     /// Blocks until every thread has left, at most until `until`; answers whether they have.
