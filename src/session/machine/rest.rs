@@ -102,10 +102,11 @@ impl<C: Code> Machine<C> {
         if self.live.is_some() {
             self.phase = Phase::Running;
         } else {
+            let before = self.phase;
             self.phase = self.head_phase(cx);
             match self.phase {
                 Phase::Ready => self.ready(next),
-                Phase::Idle => self.idle(cx, next),
+                Phase::Idle => self.idle(before, cx, next),
                 Phase::Collecting | Phase::Backoff => {}
                 Phase::Running => unreachable!("nothing is live"),
             }
@@ -127,10 +128,10 @@ impl<C: Code> Machine<C> {
         }
     }
 
-    fn idle(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
+    fn idle(&mut self, before: Phase, cx: &Cx<'_>, next: &mut Next<C>) {
         self.backlog.free();
         self.discard_summaries(cx, next);
-        if cx.listening && self.accepted > 0 {
+        if cx.listening && before != Phase::Idle {
             next.effects().notes.push(Note::Idle);
         }
         let mode = self.extra.as_deref().and_then(|e| e.mode);
