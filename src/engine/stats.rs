@@ -34,7 +34,8 @@ impl Engine {
     /// Locks every session once and counts what is in it: the second view of P4.
     #[must_use]
     pub fn audit(&self) -> Audit {
-        let mut audit = Audit::default();
+        let room = self.shared().table.room() as u64;
+        let mut audit = Audit { room, ..Audit::default() };
         self.shared().table.for_each(|session| {
             let locked = session.lock();
             audit.sessions += 1;

@@ -104,6 +104,8 @@ pub struct Audit {
     pub sessions: u64,
     /// What waits or runs in them, counted message by message.
     pub pending: u64,
+    /// Sessions that fit into the table before it grows: it gives its memory back. P10.
+    pub room: u64,
     /// Sessions whose own books did not balance: must be 0.
     pub unbalanced: u64,
 }
