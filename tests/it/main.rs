@@ -16,3 +16,6 @@ mod p08_cycles;
 mod p08_waits;
 mod p09_bounds;
 mod p09_rounds;
+mod p10_idle_sessions_cost_nothing;
+mod p_events;
+mod p_figures;
