@@ -38,6 +38,8 @@ impl<F: Fn(&Record) + Send + Sync> Observer for F {
 
 const EVENTS: u32 = 1;
 const TEXTS: u32 = 2;
+/// No number is drawn any more.
+const ENDED: u32 = 4;
 /// Records delivered before the observers' list is read again.
 const ROUND: usize = 256;
 
@@ -146,13 +148,16 @@ impl Bus {
 
     #[cold]
     fn draw_slow(&self) -> Option<Draw> {
+        if self.mask.load(Ordering::Relaxed) & ENDED != 0 {
+            return None;
+        }
         let behind =
             self.drawn.load(Ordering::Relaxed).saturating_sub(self.delivered.load(Ordering::Relaxed));
         if behind >= self.bound {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(Draw(self.drawn.fetch_add(1, Ordering::Relaxed) + 1))
+        Some(Draw(self.drawn.fetch_add(1, Ordering::SeqCst) + 1))
     }
 
     /// Puts records into the line, in any order.
@@ -193,7 +198,8 @@ impl Bus {
             {
                 let mut line = self.line.lock();
                 while !line.head_is_next() {
-                    if line.life == Life::Closing {
+                    // Whoever has drawn a number is about to publish it.
+                    if line.life == Life::Closing && line.next > self.drawn.load(Ordering::SeqCst) {
                         drop(line);
                         self.ended.set();
                         return;
@@ -244,8 +250,9 @@ impl Bus {
         Waited::Set
     }
 
-    /// The line ends with what is in it; the thread ends by itself.
+    /// The line ends with what is in it or has its number; the thread ends by itself.
     pub(crate) fn end(&self) {
+        self.mask.fetch_or(ENDED, Ordering::SeqCst);
         self.line.lock().life = Life::Closing;
         self.changed.notify_all();
     }
