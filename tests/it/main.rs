@@ -17,5 +17,8 @@ mod p08_waits;
 mod p09_bounds;
 mod p09_rounds;
 mod p10_idle_sessions_cost_nothing;
+mod p12_abandon;
+mod p12_close;
+mod p12_drain;
 mod p_events;
 mod p_figures;

@@ -63,6 +63,8 @@ fn counters_balance_and_sentinels_read_zero() {
     bench.gate.arrived();
     let waiting = bench.submit(Message::new("k", "abc").with_mode(Mode::Followup));
     assert!(bench.engine.submit(Message::new("", "x")).is_err());
+    // A receipt is told just before the books are closed.
+    until("the third is booked", || bench.engine.stats().pending == 2);
     let stats = bench.engine.stats();
     assert_eq!((stats.accepted, stats.refused, stats.pending), (5, 1, 2));
     assert_eq!((stats.pending_bytes, stats.sessions), (10, 1));
@@ -72,6 +74,7 @@ fn counters_balance_and_sentinels_read_zero() {
     assert!(bench.engine.interrupt("k").is_some());
     bench.gate.answer(Answer::Fail);
     waits(&running);
+    until("all is booked", || bench.engine.stats().pending == 0);
     let stats = bench.engine.stats();
     assert_eq!(stats.runs, [1, 1, 1, 1], "done, failed, stopped, panicked");
     assert_eq!((stats.fate(Fate::Ran), stats.fate(Fate::Withdrawn)), (4, 1));
