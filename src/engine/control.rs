@@ -105,8 +105,8 @@ impl Engine {
             m.withdraw_closure(receipt.pending.standing(), receipt.priority, cx)
         });
         if answer == Withdrawn::Withdrawn {
+            receipt.pending.withdrawn();
             shared.book(crate::model::Fate::Withdrawn, 1, 0);
-            receipt.pending.forget_code();
         }
         answer
     }

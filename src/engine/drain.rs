@@ -123,7 +123,8 @@ impl Core {
         }
         shared.timer.close();
         shared.end_callbacks();
-        shared.bus.end();
+        // It stays open for the ends of the runs that were just told to stop.
+        self.staff.end_line(shared);
     }
 
     fn close(&self, until: Option<Instant>) -> Closed {

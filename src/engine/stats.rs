@@ -34,8 +34,9 @@ impl Engine {
     /// Locks every session once and counts what is in it: the second view of P4.
     #[must_use]
     pub fn audit(&self) -> Audit {
-        let mut audit = Audit::default();
         let doors = &self.shared().doors;
+        let room = self.shared().table.room() as u64;
+        let mut audit = Audit { room, ..Audit::default() };
         self.shared().table.for_each(|session| {
             let mut locked = session.lock();
             let pending = locked.machine.pending();
@@ -58,6 +59,7 @@ fn lane(door: &Door<Closure>) -> LaneStats {
         concurrency: word.cap,
         executing: word.executing,
         waiting: door.lent.load(Ordering::SeqCst),
+        resuming: door.gate.resuming(),
         ready: word.tickets,
         workers: door.workers.load(Ordering::SeqCst),
         idle: word.idle,

@@ -6,15 +6,18 @@ use crate::config::check::lane_name;
 use crate::model::{Error, LaneId, Message, Priority, Reason, Refused};
 use crate::run::{Closure, Job, Pending, Receipt, Run, Session, Shared};
 use crate::session::{Cell, Door, Landed, NotAdmitted, Origin};
-use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::sync::on::{Thread, confined_to, kind};
+use crate::sync::{Arc, caught};
 use crate::watch::{Count, Event, Room};
 
 use super::Engine;
 
 const MS: Duration = Duration::from_millis(1);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The lane and the session of a closure.
+type Way<'a> = (&'a Arc<Door<Closure>>, Arc<Session>);
 
 impl Engine {
     /// Submits a message. Never waits for a lane; it may wait for the session's lock, which is
@@ -37,10 +40,8 @@ impl Engine {
         key: &str,
         code: impl FnOnce(&Run) -> T + Send + 'static,
     ) -> Result<Receipt<T>, Refused<()>> {
-        let (shared, door) = (self.shared(), self.door_of(lane)?);
-        check_key(shared, key).map_err(|r| r.of(()))?;
-        let session = shared.table.session(key);
-        task(shared, door, &session, code)
+        let (door, session) = self.way(lane, key)?;
+        task(self.shared(), door, &session, code)
     }
 
     /// Queues code under a key; nobody will ask for it. The fastest way in but for
@@ -54,10 +55,8 @@ impl Engine {
         key: &str,
         code: impl FnOnce(&Run) + Send + 'static,
     ) -> Result<(), Refused<()>> {
-        let (shared, door) = (self.shared(), self.door_of(lane)?);
-        check_key(shared, key).map_err(|r| r.of(()))?;
-        let session = shared.table.session(key);
-        fire(shared, door, &session, Closure::Fire(Box::new(code)))
+        let (door, session) = self.way(lane, key)?;
+        fire(self.shared(), door, &session, Closure::Fire(Box::new(code)))
     }
 
     /// Queues code without a key: first in, first out in its lane, and in parallel.
@@ -91,7 +90,14 @@ impl Engine {
     }
 
     fn door_of(&self, lane: &str) -> Result<&Arc<Door<Closure>>, Refused<()>> {
-        self.shared().doors.named(lane).map_err(|e| refused(&e).of(()))
+        let shared = self.shared();
+        shared.doors.named(lane).map_err(|e| hand_back(shared, refused(&e)))
+    }
+
+    fn way(&self, lane: &str, key: &str) -> Result<Way<'_>, Refused<()>> {
+        let (shared, door) = (self.shared(), self.door_of(lane)?);
+        check_key(shared, key).map_err(|no| hand_back(shared, no))?;
+        Ok((door, shared.table.session(key)))
     }
 
     fn keyless<R>(
@@ -104,8 +110,7 @@ impl Engine {
         let more = |n: u32| (n < cap).then_some(n + 1);
         if door.keyless.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_err() {
             let detail = format!("{cap} closures without a key wait in {:?}: the cap", door.name);
-            shared.counters.add(Count::Refused, 1);
-            return Err(Refused::new((), Reason::Full, detail));
+            return Err(hand_back(shared, no(Reason::Full, detail)));
         }
         let session = shared.table.loose(&"".into());
         // Counted out again by the worker that takes its ticket, or here if there is none.
@@ -129,6 +134,12 @@ impl No {
 
 fn no(reason: Reason, detail: impl Into<String>) -> No {
     No { reason, detail: detail.into() }
+}
+
+/// A refused closure, counted.
+fn hand_back(shared: &Shared, no: No) -> Refused<()> {
+    shared.counters.add(Count::Refused, 1);
+    no.of(())
 }
 
 fn refused(error: &Error) -> No {
@@ -196,18 +207,24 @@ fn lane_of<'a>(
         (_, Some(lane)) => shared.doors.get(lane),
         _ => shared.doors.get(LaneId(0)),
     };
-    if let Some(own) = confined_to()
-        && own != door.id.0
-        && kind() != Thread::Host
-    {
-        let own = &shared.doors.get(LaneId(own)).name;
-        let detail = format!(
-            "a run of the isolated lane {own:?} may submit only into it, not into {:?}",
-            lane_name(&door.name)
-        );
-        return Err(no(Reason::Isolated, detail));
-    }
+    may_leave(shared, door)?;
     Ok(door)
+}
+
+/// Whether whoever calls may submit into this lane: a run of an isolated one only into its own.
+#[inline]
+fn may_leave(shared: &Shared, door: &Door<Closure>) -> Result<(), No> {
+    match confined_to() {
+        Some(own) if own != door.id.0 => {
+            let own = &shared.doors.get(LaneId(own)).name;
+            let detail = format!(
+                "a run of the isolated lane {own:?} may submit only into it, not into {:?}",
+                lane_name(&door.name)
+            );
+            Err(no(Reason::Isolated, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The engine's submit, as runs call it for their children.
@@ -268,7 +285,7 @@ fn admit(
     };
     let now = shared.now();
     let priority = message.priority;
-    let cell = Arc::new(cell(shared, message, session.serial, door.id, depth, now));
+    let cell = Arc::new(cell(shared, message, session.serial, door, depth, now));
     let answer = shared.transition(session, now, |m, cx| m.admit(&cell, origin, cx));
     match answer {
         Ok(landed) => {
@@ -289,7 +306,7 @@ fn cell(
     shared: &Shared,
     message: Message,
     serial: u64,
-    lane: LaneId,
+    door: &Door<Closure>,
     depth: u8,
     now: crate::time::Moment,
 ) -> Cell {
@@ -298,8 +315,9 @@ fn cell(
     let expires = details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl));
     let deadline = details.deadline;
     let attempts = details.attempts.unwrap_or(queue.attempts);
-    let mut cell = Cell::new(message, serial, lane);
+    let mut cell = Cell::new(message, serial, door.id);
     (cell.expires, cell.deadline, cell.attempts, cell.depth) = (expires, deadline, attempts, depth);
+    cell.crowded = door.gate.word().is_full();
     cell
 }
 
@@ -342,12 +360,9 @@ fn closure(
     session: &Arc<Session>,
     code: Closure,
 ) -> Result<Landed, Refused<()>> {
-    if shared.pending.take(1) == Room::Full {
-        shared.counters.add(Count::Refused, 1);
-        let most = shared.config.limits.max_pending;
-        let detail = format!("{most} messages wait in the engine: the most");
-        return Err(Refused::new((), Reason::Full, detail));
-    }
+    may_leave(shared, door)
+        .and_then(|()| take_room(shared, 0))
+        .map_err(|no| hand_back(shared, no))?;
     let origin = if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
     let clock = matches!(code, Closure::Task(_)).then(|| shared.now());
     let answer = shared.transition_lazily(session, clock, |m, cx| {
@@ -360,10 +375,9 @@ fn closure(
         }
         Err((NotAdmitted { reason, detail }, code)) => {
             give_room(shared, 0);
-            shared.counters.add(Count::Refused, 1);
             // P7: the host's code is dropped outside the lock.
-            drop(code);
-            Err(Refused::new((), reason, detail))
+            caught::let_go(code);
+            Err(hand_back(shared, no(reason, detail)))
         }
     }
 }

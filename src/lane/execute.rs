@@ -1,13 +1,10 @@
 //! One run, from its start to its fate: the host's code in the middle, and nothing of it escapes.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::Staff;
 use crate::model::{Fate, Outcome, Reply, RunId, Settled};
 use crate::run::{Closure, Run, Shared};
 use crate::session::{Batch, Code, Door, End, Ended, Finished, Slice, Started, Ticketed, Work};
-use crate::sync::Arc;
+use crate::sync::{Arc, caught};
 use crate::time::Moment;
 use crate::watch::Count;
 
@@ -78,12 +75,12 @@ impl Execution<'_> {
         };
         match (run.renew(started), batch) {
             (Some(Closure::Fire(code)), _) => {
-                let came = catch_unwind(AssertUnwindSafe(|| code(run)));
-                (came.map_or_else(|p| panicked(&p), |()| End::Done(None)), Due::Fired)
+                let came = caught::call(|| code(run));
+                (came.map_or_else(panicked, |()| End::Done(None)), Due::Fired)
             }
             (Some(Closure::Task(task)), _) => {
-                let came = catch_unwind(AssertUnwindSafe(|| task.call(run)));
-                let end = came.map_or_else(|p| panicked(&p), |()| End::Done(None));
+                let came = caught::call(|| task.call(run));
+                let end = came.map_or_else(panicked, |()| End::Done(None));
                 (end, Due::Task(Closure::Task(task)))
             }
             (None, Some(batch)) => (self.handle(run), Due::Batch(batch)),
@@ -96,15 +93,16 @@ impl Execution<'_> {
             let error = format!("lane {:?} has no handler", self.door.name);
             return End::Failed { error: error.into(), cause: None };
         };
-        match catch_unwind(AssertUnwindSafe(|| (handler.handle)(run))) {
+        match caught::call(|| (handler.handle)(run)) {
             Ok(Ok(reply)) => End::Done(Some(reply)),
             Ok(Err(error)) => {
-                let text = error.to_string();
-                // P7: the host's error is dropped here; its own drop may panic too.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(error)));
+                // P7: the error's words and its drop are the host's code too.
+                let text = caught::call(|| error.to_string());
+                caught::let_go(error);
+                let text = text.unwrap_or_else(|_| "an error without words".to_owned());
                 End::Failed { error: text.into(), cause: run.failure() }
             }
-            Err(panic) => panicked(&panic),
+            Err(panic) => panicked(panic),
         }
     }
 
@@ -131,7 +129,10 @@ impl Execution<'_> {
             machine.finish(id, end, slice.as_ref(), cx)
         });
         match finished {
-            Finished::Stale => After::Replaced,
+            Finished::Stale => {
+                caught::let_go(due);
+                After::Replaced
+            }
             Finished::Ended(ended, next) => {
                 if timed {
                     self.door.run.record(self.now.since(ended.started));
@@ -185,12 +186,6 @@ fn settled(run: &Run, ended: &Ended, fate: Fate) -> Settled<()> {
     Settled { fate, run, outcome, reply: None, lead: false, error }
 }
 
-/// What a panic said, as far as it said anything.
-fn panicked(panic: &Box<dyn Any + Send>) -> End {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|s| (*s).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without words".to_owned());
-    End::Panicked { error: text.into() }
+fn panicked(words: String) -> End {
+    End::Panicked { error: words.into() }
 }

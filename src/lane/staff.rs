@@ -6,7 +6,7 @@ use super::Handlers;
 use super::worker::{Leaves, Worker};
 use crate::model::{LaneId, RunId};
 use crate::run::{Closure, Crew, Shared};
-use crate::session::{Door, Hire};
+use crate::session::{Door, Hire, Open};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Condvar, Mutex, thread};
 use crate::watch::Event;
@@ -34,6 +34,16 @@ struct Roll {
     /// Threads that have not left.
     alive: usize,
     orphans: Vec<Orphan>,
+    ending: Ending,
+}
+
+/// Whether the last worker that leaves ends the line of events.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Ending {
+    #[default]
+    No,
+    /// A close has said all that it has to say itself.
+    Yes,
 }
 
 /// The workers of all lanes, and what they call.
@@ -68,7 +78,9 @@ impl Staff {
     /// slots that are lent.
     fn count_in(shared: &Shared, door: &Door<Closure>) -> bool {
         let spares = shared.config.engine.spare_workers;
-        let allowed = door.gate.word().cap + door.lent.load(Ordering::SeqCst).min(spares);
+        let (cap, lent) = (door.gate.word().cap, door.lent.load(Ordering::SeqCst));
+        // However far the lane was lowered meanwhile: one that does not wait.
+        let allowed = (cap + lent.min(spares)).max(lent + 1);
         let count = |n: u32| (n < allowed).then_some(n + 1);
         door.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count).is_ok()
     }
@@ -77,10 +89,11 @@ impl Staff {
         door.workers.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// An idle worker leaves, unless it is the lane's last, or a ticket came meanwhile whose
-    /// sender still counted on it.
+    /// An idle worker leaves, unless it is the lane's last that does not wait, or a ticket came
+    /// meanwhile whose sender still counted on it.
     pub(super) fn retire(door: &Door<Closure>) -> Retired {
-        let fewer = |n: u32| (n > 1).then(|| n - 1);
+        let lent = door.lent.load(Ordering::SeqCst);
+        let fewer = |n: u32| (n > lent + 1).then(|| n - 1);
         if door.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_err() {
             return Retired::No;
         }
@@ -103,11 +116,25 @@ impl Staff {
         self.roll.lock().orphans.clone()
     }
 
+    /// Counts a thread that is about to start; false once the engine is closed. P12: the door was
+    /// shut before a close looks at the roll, so it sees this thread, or this sees the door.
+    fn enroll(&self, shared: &Shared) -> bool {
+        let mut roll = self.roll.lock();
+        if shared.open() == Open::Closed {
+            return false;
+        }
+        roll.alive += 1;
+        true
+    }
+
     fn start(self: &Arc<Self>, shared: &Arc<Shared>, door: &Arc<Door<Closure>>, n: u32) {
         let name = format!("laneq-{}-{n}", door.name);
         let mut worker = Worker::new(Arc::clone(self), Arc::clone(shared), Arc::clone(door));
         let staff = Arc::clone(self);
-        self.roll.lock().alive += 1;
+        if !self.enroll(shared) {
+            Self::count_out(door);
+            return;
+        }
         let body = move || {
             let leaves = worker.work();
             staff.leave(leaves, &worker);
@@ -145,8 +172,25 @@ impl Staff {
         {
             roll.orphans.retain(|orphan| orphan.run != run);
         }
+        let last = roll.alive == 0 && roll.ending == Ending::Yes;
         drop(roll);
         self.left.notify_all();
+        if last {
+            worker.shared.bus.end();
+        }
+    }
+
+    /// From now on the last worker that leaves ends the line of events; nobody needs to if none
+    /// is left. Only after everything that a close itself has to say.
+    pub(crate) fn end_line(&self, shared: &Shared) {
+        let nobody = {
+            let mut roll = self.roll.lock();
+            roll.ending = Ending::Yes;
+            roll.alive == 0
+        };
+        if nobody {
+            shared.bus.end();
+        }
     }
 
     /// Blocks until every thread has left, at most until `until`; answers whether they have.

@@ -10,8 +10,6 @@ use crate::model::RunId;
 use crate::run::{Closure, Run, Shared};
 use crate::session::{Claimed, Door, Found, Open, Started, Tag, Ticket, Ticketed, Woken};
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
-use crate::sync::on::{Thread, become_kind, confine};
 use crate::time::Moment;
 
 /// Runs of one slice.
@@ -86,11 +84,9 @@ impl Worker {
         let ageing = self.shared.config.engine.ageing;
         let (priority, ticket) = self.door.ready.take(|| self.shared.now(), ageing);
         let now = self.shared.now();
+        self.door.leaves(&ticket);
         let Ticket { session, issued } = ticket;
         self.door.lane_wait.record(now.since(issued));
-        if session.key.is_empty() {
-            self.door.keyless.fetch_sub(1, Ordering::SeqCst);
-        }
         let ticket = Ticketed {
             tag: Tag { lane: self.door.id, priority },
             issued,

@@ -275,15 +275,22 @@ impl Message {
         self.details().requeued_from.as_deref()
     }
 
-    /// Bytes of host data that wait with it: text, backlog, payload, media and meta.
+    /// Bytes of host data that wait with it: everything whose length the host chooses, but for key
+    /// and id, which have bounds of their own. P9.
     pub(crate) fn bytes(&self) -> usize {
         let long = |part: &Option<Box<str>>| part.as_ref().map_or(0, |p| p.len());
-        let details = self.details();
-        self.text.len()
-            + long(&details.backlog)
-            + long(&details.payload)
-            + long(&details.media)
-            + long(&details.meta)
+        let own = self.text.len() + self.authority().len();
+        let Some(details) = self.details.as_deref() else { return own };
+        let parts = [
+            &details.backlog,
+            &details.payload,
+            &details.media,
+            &details.meta,
+            &details.sender,
+            &details.requeued_from,
+        ];
+        let source = details.source.as_ref().map_or(0, Source::bytes);
+        own + source + parts.into_iter().map(long).sum::<usize>()
     }
 }
 

@@ -68,6 +68,14 @@ pub struct Source {
     pub id: String,
 }
 
+impl Source {
+    /// Bytes of all its fields.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self { channel, account, kind: _, peer, group, thread, agent, id } = self;
+        [channel, account, peer, group, thread, agent, id].into_iter().map(String::len).sum()
+    }
+}
+
 /// Whether two messages are answered at the same place: channel, account, group, thread, and the
 /// peer of a direct message. No source equals only no source.
 pub(crate) fn same_route(a: Option<&Source>, b: Option<&Source>) -> bool {

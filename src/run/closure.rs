@@ -2,9 +2,9 @@
 
 use super::Run;
 use super::receipt::Pending;
-use crate::model::{MessageId, Settled};
+use crate::model::{Fate, MessageId, Settled};
 use crate::session::{Code, Standing, Telling, Watch};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, caught};
 
 /// The work of a session's closures.
 pub(crate) enum Closure {
@@ -39,8 +39,13 @@ impl Code for Closure {
     }
 
     fn tell(self, told: Settled<()>) {
-        if let Self::Task(task) = self {
-            task.tell(told);
+        // P7: whichever part of the host is left goes here, with no lock held.
+        match self {
+            Self::Fire(code) => caught::let_go(code),
+            Self::Task(task) => {
+                task.tell(told);
+                caught::let_go(task);
+            }
         }
     }
 }
@@ -93,8 +98,11 @@ where
         let Settled { fate, run, outcome, error, .. } = told;
         let reply = match self.take() {
             State::Value(value) => Some(value),
-            // P7: the host's code is dropped here, with no lock held.
-            State::Waits(_) | State::Empty => None,
+            State::Waits(code) => {
+                caught::let_go(code);
+                None
+            }
+            State::Empty => None,
         };
         let lead = reply.is_some();
         self.telling.tell(Settled { fate, run, outcome, reply, lead, error });
@@ -126,8 +134,11 @@ where
         &self.standing
     }
 
-    fn forget_code(&self) {
-        drop(self.take());
+    fn withdrawn(&self) {
+        let fate = Fate::Withdrawn;
+        let none =
+            Settled { fate, run: None, outcome: None, reply: None, lead: false, error: None };
+        self.tell(none);
     }
 
     fn watch(&self, watcher: Arc<dyn Watch>) {

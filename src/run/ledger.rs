@@ -4,14 +4,12 @@
 //! executed, or was executing before the stop. What the calls are doing is kept here, under a leaf
 //! lock of its own.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::Run;
 use super::call::{CallResult, CallState, Code, Effects, Launch, Why};
 use crate::model::{Cause, Error, PendingTools};
 use crate::session::{OpenCalls, Verdict};
 use crate::sync::on::{Thread, acting_as};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, caught};
 use crate::watch::Phase;
 
 /// A plan cannot be settled while these calls execute.
@@ -251,11 +249,13 @@ impl Ledger<'_> {
     ) -> Result<Verdict, Error> {
         let started: Vec<_> =
             self.start_rest()?.into_iter().filter(|(_, l)| *l == Launch::Go).collect();
+        let door = self.run.shared.doors.get(self.run.lane);
+        // A tool is inside its run: the same lane confines it.
+        let confined = door.settings.isolated.then_some(door.id.0);
         self.run.crew.tools.each(started.len(), |idx| {
             let call = &started[idx].0;
-            let body = || acting_as(Thread::Tools, || execute(call));
-            let result = catch_unwind(AssertUnwindSafe(body))
-                .unwrap_or_else(|_| Err("the tool panicked".to_owned()));
+            let body = || acting_as(Thread::Tools, confined, || execute(call));
+            let result = caught::call(body).unwrap_or_else(|_| Err("the tool panicked".to_owned()));
             // The call is in the plan and executes: nothing can be wrong about finishing it.
             let _ = self.finish(call, result);
         });

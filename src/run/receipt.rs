@@ -17,8 +17,9 @@ pub(crate) trait Pending<T>: Send + Sync {
     /// Serial number of its session.
     fn serial(&self) -> u64;
     fn standing(&self) -> &Standing;
-    /// Drops host code that will not be called any more.
-    fn forget_code(&self) {}
+    /// Tells a closure's receipt that it was withdrawn, and drops the host's code. A message is
+    /// told by its session.
+    fn withdrawn(&self) {}
     fn watch(&self, watcher: Arc<dyn Watch>);
 }
 

@@ -10,7 +10,7 @@ use crate::session::{
     Batch, Inbox, Origin, Started, Token, Verdict, Wake, Watch, Work, numbered_cause,
 };
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::{Arc, Mutex, OnceLock, par};
+use crate::sync::{Arc, Mutex, OnceLock, caught, par};
 use crate::watch::{Event, Phase, Spoken};
 
 /// How a run submits a message: the engine's one way in.
@@ -50,11 +50,13 @@ pub(super) struct Signals(Box<dyn Fn(Signal) + Send + Sync>);
 
 impl Watch for Signals {
     fn wake(&self, why: Wake) {
-        (self.0)(match why {
+        let signal = match why {
             Wake::Steer => Signal::Steer,
             Wake::Stop => Signal::Stop,
             Wake::Settled => Signal::Waited,
-        });
+        };
+        // P7: whoever submits or stops must not suffer for what the run's host does about it.
+        let _ = caught::call(|| (self.0)(signal));
     }
 }
 
@@ -101,7 +103,7 @@ impl Run {
         self.id = started.run;
         self.lane = started.lane;
         self.attempt = started.attempt;
-        self.rare.take();
+        caught::let_go(self.rare.take());
         match started.work {
             Work::Closure(closure) => {
                 self.batch = None;
@@ -266,12 +268,19 @@ impl Run {
     /// the function that was set before.
     pub fn on_signal(&self, heard: impl Fn(Signal) + Send + Sync + 'static) {
         let signals = Arc::new(Signals(Box::new(heard)));
-        *self.rare().signals.lock() = Some(Arc::clone(&signals));
-        let already = {
-            let watch: Arc<dyn Watch> = Arc::clone(&signals) as Arc<dyn Watch>;
-            self.session.lock().machine.watch(self.id, watch)
+        let watch: Arc<dyn Watch> = Arc::clone(&signals) as Arc<dyn Watch>;
+        let before = self.rare().signals.lock().replace(Arc::clone(&signals));
+        let watched = self.session.lock().machine.watch(self.id, watch);
+        // P7: the function that was set before is dropped with no lock held.
+        caught::let_go(before);
+        let already = match watched {
+            Ok((already, before)) => {
+                caught::let_go(before);
+                already
+            }
+            Err(_) => vec![Wake::Stop],
         };
-        already.unwrap_or_else(|_| vec![Wake::Stop]).into_iter().for_each(|w| signals.wake(w));
+        already.into_iter().for_each(|w| signals.wake(w));
     }
 
     pub(super) fn signals(&self) -> Option<Arc<Signals>> {

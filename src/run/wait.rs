@@ -74,15 +74,7 @@ impl Run {
         let to = Stop { serial: receipt.pending.serial(), key: Arc::clone(receipt.pending.key()) };
         let begun = self.crew.waits.begin(self.id, &from, to);
         let edge = begun.map_err(WaitError::WouldDeadlock)?;
-        let lent = self.session.lock().machine.lend(self.id);
-        match lent {
-            Err(_) => {
-                self.crew.waits.end(edge);
-                return Err(WaitError::Stale(self.id));
-            }
-            Ok(SlotState::Lent) => {}
-            Ok(SlotState::Held) => self.lend_slot(),
-        }
+        self.lend_slot().inspect_err(|_| self.crew.waits.end(edge))?;
         let bell = Bell { latch: Latch::default(), signals: Mutex::new(self.signals()) };
         let bell = Arc::new(bell);
         let on_stop = Arc::clone(&bell);
@@ -91,11 +83,26 @@ impl Run {
         Ok(Waiting { run: self, receipt: receipt.clone(), edge, bell, stop })
     }
 
-    fn lend_slot(&self) {
+    /// Lends the slot with the first wait, if that leaves the lane a thread for whoever takes it.
+    /// P8, P9: beyond the spare workers everybody in the lane would wait, for ever.
+    fn lend_slot(&self) -> Result<(), WaitError> {
         let door = self.shared.doors.get(self.lane);
-        door.lent.fetch_add(1, Ordering::SeqCst);
-        let call = door.gate.leave();
-        self.shared.answer_call(door, call);
+        let spares = self.shared.config.engine.spare_workers;
+        let most = door.gate.word().cap.max(1) + spares;
+        let one_more = |lent: u32| (lent + 1 < most).then_some(lent + 1);
+        if door.lent.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_err() {
+            let all = format!("a worker of lane {:?}, whose {spares} spares all wait", door.name);
+            return Err(WaitError::WouldDeadlock(vec![format!("{:?}", self.key()), all]));
+        }
+        let before = self.session.lock().machine.lend(self.id);
+        if before == Ok(SlotState::Held) {
+            let call = door.gate.leave();
+            self.shared.answer_call(door, call);
+            return Ok(());
+        }
+        // Lent already, by another wait of this run; or fenced.
+        door.lent.fetch_sub(1, Ordering::SeqCst);
+        before.map(drop).map_err(|_| WaitError::Stale(self.id))
     }
 
     /// Takes a slot again, unless another wait of this run goes on.

@@ -176,6 +176,8 @@ pub(crate) struct Cell {
     pub(crate) lane: LaneId,
     /// Levels of runs above it: 0 for a message from outside.
     pub(crate) depth: u8,
+    /// Whether its lane had no slot to spare when it came: then it is told that it waits.
+    pub(crate) crowded: bool,
     /// 1 once the steer half of a steer-backlog was delivered. Written under the session's lock.
     seen: AtomicU8,
     /// 1 once it was accepted as a steer-backlog. Written under the session's lock.
@@ -194,6 +196,7 @@ impl Cell {
             attempts: 1,
             lane,
             depth: 0,
+            crowded: false,
             seen: AtomicU8::new(0),
             half: AtomicU8::new(0),
         }

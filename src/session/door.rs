@@ -98,6 +98,24 @@ impl<C> Ready<C> {
         head.take()
     }
 
+    /// How many tickets of this priority wait, as far as anybody can say.
+    pub(super) fn len(&self, priority: Priority) -> usize {
+        match priority {
+            Priority::Foreground => self.foreground.1.len(),
+            Priority::Normal => self.normal.1.len(),
+            Priority::Background => self.in_background.load(Ordering::SeqCst) as usize,
+        }
+    }
+
+    /// The oldest ticket of this priority.
+    pub(super) fn take_oldest(&self, priority: Priority) -> Option<Ticket<C>> {
+        match priority {
+            Priority::Foreground => self.foreground.1.try_recv().ok(),
+            Priority::Normal => self.normal.1.try_recv().ok(),
+            Priority::Background => self.take_background(None),
+        }
+    }
+
     /// Takes the ticket that the gate has promised. Another worker may be between its promise
     /// and its take, so that a scan can miss; there are never more promises than tickets.
     pub(crate) fn take(&self, now: impl Fn() -> Moment, ageing: Duration) -> (Priority, Ticket<C>) {
@@ -130,6 +148,8 @@ pub(crate) struct Door<C> {
     pub(crate) lane_wait: Histogram,
     pub(crate) message_wait: Histogram,
     pub(crate) run: Histogram,
+    /// 1 while somebody takes dead tickets out.
+    pub(super) scavenged: AtomicU8,
     /// When `lane.saturated` was last said, in nanoseconds: at most one a second.
     said_saturated: AtomicU64,
 }
@@ -162,6 +182,7 @@ impl<C> Door<C> {
             lane_wait: Histogram::new(),
             message_wait: Histogram::new(),
             run: Histogram::new(),
+            scavenged: AtomicU8::new(0),
             said_saturated: AtomicU64::new(0),
         }
     }
@@ -214,6 +235,13 @@ impl<C> Door<C> {
     pub(crate) fn put(&self, tag: Tag, ticket: Ticket<C>) {
         debug_assert!(tag.lane == self.id);
         self.ready.put(tag.priority, ticket);
+    }
+
+    /// A ticket has left the lane, for a run or for nothing.
+    pub(crate) fn leaves(&self, ticket: &Ticket<C>) {
+        if ticket.session.key.is_empty() {
+            self.keyless.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 

@@ -50,6 +50,11 @@ impl Word {
         self.tickets > 0 && self.executing < self.cap
     }
 
+    /// Whether one more ticket would have to wait.
+    pub(crate) fn is_full(self) -> bool {
+        self.executing + self.tickets >= self.cap
+    }
+
     /// P3: a run that waited may go on in a paused lane too, so that a pause strands nobody.
     fn may_resume(self) -> bool {
         self.executing < self.cap.max(1)

@@ -13,6 +13,7 @@ mod notes;
 mod overflow;
 mod render;
 mod report;
+mod scavenge;
 #[allow(clippy::module_inception, reason = "the session is the noun of this room")]
 mod session;
 mod shared;

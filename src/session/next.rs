@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::backlog::Item;
 use super::batch::Batch;
 use super::cell::{Cell, Wake, Watch};
-use super::live::OpenCalls;
+use super::live::{Companions, OpenCalls};
 use super::token::Token;
 use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Policy, Priority, Reason, RunId};
 use crate::sync::Arc;
@@ -57,6 +57,9 @@ pub(crate) struct Effects<C> {
     pub(crate) notes: Vec<Note>,
     pub(crate) cancel: Option<(Token, Cause)>,
     pub(crate) wakes: Vec<(Arc<dyn Watch>, Wake)>,
+    /// What an ended run leaves behind: the host's callbacks hang on it, so it is dropped after
+    /// unlock. P7.
+    pub(crate) remains: Vec<Companions>,
     /// Fates of closures without a receipt whose run was abandoned.
     pub(crate) lost_closures: Vec<Fate>,
     pub(crate) order_violations: u32,
@@ -69,6 +72,7 @@ impl<C> Default for Effects<C> {
             notes: Vec::new(),
             cancel: None,
             wakes: Vec::new(),
+            remains: Vec::new(),
             lost_closures: Vec::new(),
             order_violations: 0,
         }

@@ -1,11 +1,13 @@
 //! From the bare facts of a transition to the event that observers hear; made after unlock.
 
 use super::backlog::Code;
+use super::batch::Batch;
 use super::next::{Exceeded, Note};
+use super::render::merged;
 use super::session::Session;
 use super::shared::Shared;
 use crate::model::MessageId;
-use crate::sync::Arc;
+use crate::sync::{Arc, caught};
 use crate::watch::{Event, Spoken};
 
 /// The event of a note. P7: it may call for names and open calls, so no lock is held.
@@ -43,7 +45,11 @@ pub(super) fn event<C: Code>(shared: &Shared<C>, session: &Session<C>, note: Not
             let lane = shared.lane_name(lane);
             let summary_of = batch.as_ref().map_or(0, |b| b.summary_of());
             let messages = batch.as_ref().map_or_else(|| [made(number)].into(), |b| b.ids());
-            let text = batch.filter(|_| shared.bus.wants_text()).map(|b| shared.render(&b));
+            // P7: a renderer that panics fails its run when the handler asks, not this event.
+            let rendered = |b: &Arc<Batch>| caught::call(|| shared.render(b));
+            let text = batch
+                .filter(|_| shared.bus.wants_text())
+                .map(|b| rendered(&b).unwrap_or_else(|_| merged(&b)));
             Event::RunStarted { run, key, lane, messages, attempt, summary_of, text }
         }
         Note::Said { run, batch, attempt, reply, last } => {

@@ -16,10 +16,10 @@ use super::table::Table;
 use super::token::Fired;
 use crate::config::Config;
 use crate::model::{Fate, LaneId, Settled};
-use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
+use crate::sync::{Arc, caught};
 use crate::time::{Clock, Moment, Timer};
 use crate::watch::{Bus, Count, Counters, Draw, Event, Quota};
 
@@ -210,7 +210,8 @@ impl<C: Code> Shared<C> {
         effects: Effects<C>,
         draws: Vec<Option<Draw>>,
     ) {
-        let Effects { settled, notes, cancel, wakes, lost_closures, order_violations } = effects;
+        let Effects { settled, notes, cancel, wakes, remains, lost_closures, order_violations } =
+            effects;
         if order_violations > 0 {
             self.counters.add(Count::OrderViolation, u64::from(order_violations));
         }
@@ -234,7 +235,11 @@ impl<C: Code> Shared<C> {
         {
             self.call(fired);
         }
-        wakes.into_iter().for_each(|(watch, why)| watch.wake(why));
+        for (watch, why) in wakes {
+            watch.wake(why);
+            caught::let_go(watch);
+        }
+        caught::let_go(remains);
     }
 
     /// Calls what a cancel must call; the timer thread leaves it to another.
@@ -264,19 +269,29 @@ impl<C: Code> Shared<C> {
     #[inline]
     pub(crate) fn issue(self: &Arc<Self>, session: &Arc<Session<C>>, tag: Tag, now: Moment) {
         let door = self.doors.get(tag.lane);
+        // Drawn before anybody can take the ticket out: it goes in first, also in the events.
+        let draw = self.bus.draw();
         door.put(tag, Ticket { session: Arc::clone(session), issued: now });
         let call = door.gate.arrive();
-        if self.bus.on() {
-            self.say_issued(door, session, call, now);
+        if let Some(draw) = draw {
+            self.say_issued(draw, door, session, call, now);
         }
         self.answer_call(door, call);
+        self.mind_tickets(door);
     }
 
     /// The events of a ticket: into the lane, and whether an unlimited one is at its ceiling.
-    fn say_issued(&self, door: &Door<C>, session: &Session<C>, call: Call, now: Moment) {
+    fn say_issued(
+        &self,
+        draw: Draw,
+        door: &Door<C>,
+        session: &Session<C>,
+        call: Call,
+        now: Moment,
+    ) {
         let word = door.gate.word();
         let (lane, key, depth) = (Arc::clone(&door.name), Arc::clone(&session.key), word.tickets);
-        self.bus.say(now, || Event::LaneEnqueue { lane, key, depth });
+        self.bus.publish([draw.record(now, Event::LaneEnqueue { lane, key, depth })]);
         let full = call == Call::Nobody && word.executing >= word.cap && door.is_unlimited();
         if full && door.may_say_saturated(now) {
             let (lane, ceiling) = (Arc::clone(&door.name), word.cap);

@@ -125,6 +125,11 @@ impl<C: Code> Table<C> {
         SHARDS
     }
 
+    /// How many sessions fit in before the table grows: its memory, so to speak.
+    pub(crate) fn room(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.lock().sessions.capacity()).sum()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.0.lock().sessions.len()).sum()
     }
@@ -180,7 +185,7 @@ mod tests {
         (0..SHARDS).for_each(|shard| drop(table.sweep(shard)));
         assert_eq!(table.len(), 1);
         assert!(Arc::ptr_eq(&kept, &table.session("kept")));
-        let room: usize = table.shards.iter().map(|s| s.0.lock().sessions.capacity()).sum();
+        let room = table.room();
         assert!(room < 32 * SHARDS, "the table's memory comes back: room for {room}");
     }
 

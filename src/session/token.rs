@@ -4,12 +4,11 @@
 //! A node stays in its parent's slab while its token or any descendant lives, and a child holds its
 //! parent, so that a cancel from far above still arrives when a token in between is gone.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::model::Cause;
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, oneshot, thread};
+use crate::sync::{Arc, Condvar, Mutex, caught, oneshot, thread};
 
 type Callback = Box<dyn FnOnce(Cause) + Send>;
 type Callbacks = Vec<(u64, Callback)>;
@@ -157,7 +156,7 @@ impl Fired {
             if let Some(entry) = node.inner.lock().firing.iter_mut().find(|(i, _)| *i == id) {
                 entry.1 = me;
             }
-            let _ = catch_unwind(AssertUnwindSafe(|| callback(self.cause)));
+            let _ = caught::call(|| callback(self.cause));
             node.inner.lock().firing.retain(|(i, _)| *i != id);
             node.changed.notify_all();
         }
@@ -293,7 +292,7 @@ impl Token {
             inner.callbacks.push((id, Box::new(callback)));
             drop(inner);
         }
-        Registration { token: self.clone(), id }
+        Registration { token: Some(self.clone()), id }
     }
 }
 
@@ -308,20 +307,22 @@ impl std::fmt::Debug for Token {
 #[must_use = "dropping a registration takes the callback back"]
 #[derive(Debug)]
 pub struct Registration {
-    token: Token,
+    /// None once it is forgotten: it must not keep the token alive.
+    token: Option<Token>,
     id: u64,
 }
 
 impl Registration {
     /// Leaves the callback in place for the token's life.
-    pub fn forget(self) {
-        std::mem::forget(self);
+    pub fn forget(mut self) {
+        drop(self.token.take());
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let node = self.token.node();
+        let Some(token) = self.token.take() else { return };
+        let node = token.node();
         let taken_back = {
             let mut inner = node.inner.lock();
             let at = inner.callbacks.iter().position(|(id, _)| *id == self.id);
@@ -440,6 +441,15 @@ mod tests {
         waiter.join().expect("no panic");
         assert_eq!(ended.load(Ordering::SeqCst), 1, "unregistered only after the callback");
         assert_eq!(canceller.join().expect("no panic"), Cancelled::Now);
+    }
+
+    #[test]
+    fn p9_a_forgotten_registration_keeps_no_token_alive() {
+        let (token, held) = (Token::new(), Arc::new(()));
+        let inside = Arc::clone(&held);
+        token.on_cancel(move |_| drop(inside)).forget();
+        drop(token);
+        assert_eq!(Arc::strong_count(&held), 1, "the callback went with its token");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! `crossbeam_channel`, so that a model checker can stand in for all of them at once. There are
 //! no `static` atomics: everything shared hangs off an engine.
 
+pub(crate) mod caught;
 pub(crate) mod channel;
 pub(crate) mod on;
 pub(crate) mod oneshot;

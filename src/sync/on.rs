@@ -31,15 +31,16 @@ pub(crate) fn become_kind(kind: Thread) {
     KIND.with(|k| k.set(kind));
 }
 
-/// Runs `body` with this thread counted as another kind.
-pub(crate) fn acting_as<R>(kind: Thread, body: impl FnOnce() -> R) -> R {
-    struct Back(Thread);
+/// Runs `body` with this thread counted as another kind, confined to this lane.
+pub(crate) fn acting_as<R>(kind: Thread, lane: Option<u16>, body: impl FnOnce() -> R) -> R {
+    struct Back(Thread, Option<u16>);
     impl Drop for Back {
         fn drop(&mut self) {
             become_kind(self.0);
+            confine(self.1);
         }
     }
-    let _back = Back(KIND.with(|k| k.replace(kind)));
+    let _back = Back(KIND.with(|k| k.replace(kind)), ISOLATED.with(|i| i.replace(lane)));
     body()
 }
 

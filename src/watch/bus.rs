@@ -7,14 +7,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::{Event, Record};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::on::{Thread, become_kind};
 use crate::sync::oneshot::{Latch, Waited};
-use crate::sync::{Arc, Condvar, Mutex, thread};
+use crate::sync::{Arc, Condvar, Mutex, caught, thread};
 use crate::time::Moment;
 
 /// Somebody who hears every event, in order, on the `laneq-events` thread.
@@ -39,6 +38,8 @@ impl<F: Fn(&Record) + Send + Sync> Observer for F {
 
 const EVENTS: u32 = 1;
 const TEXTS: u32 = 2;
+/// No number is drawn any more.
+const ENDED: u32 = 4;
 /// Records delivered before the observers' list is read again.
 const ROUND: usize = 256;
 
@@ -147,6 +148,9 @@ impl Bus {
 
     #[cold]
     fn draw_slow(&self) -> Option<Draw> {
+        if self.mask.load(Ordering::Relaxed) & ENDED != 0 {
+            return None;
+        }
         let behind = self
             .drawn
             .load(Ordering::Relaxed)
@@ -155,7 +159,7 @@ impl Bus {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(Draw(self.drawn.fetch_add(1, Ordering::Relaxed) + 1))
+        Some(Draw(self.drawn.fetch_add(1, Ordering::SeqCst) + 1))
     }
 
     /// Puts records into the line, in any order.
@@ -196,7 +200,8 @@ impl Bus {
             {
                 let mut line = self.line.lock();
                 while !line.head_is_next() {
-                    if line.life == Life::Closing {
+                    // Whoever has drawn a number is about to publish it.
+                    if line.life == Life::Closing && line.next > self.drawn.load(Ordering::SeqCst) {
                         drop(line);
                         self.ended.set();
                         return;
@@ -212,7 +217,7 @@ impl Bus {
             for record in &round {
                 for observer in &observers {
                     // P7: a panicking observer stops neither the others nor the engine.
-                    let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(record)));
+                    let _ = caught::call(|| observer.on_event(record));
                 }
             }
             let _line = self.line.lock();
@@ -247,8 +252,9 @@ impl Bus {
         Waited::Set
     }
 
-    /// The line ends with what is in it; the thread ends by itself.
+    /// The line ends with what is in it or has its number; the thread ends by itself.
     pub(crate) fn end(&self) {
+        self.mask.fetch_or(ENDED, Ordering::SeqCst);
         self.line.lock().life = Life::Closing;
         self.changed.notify_all();
     }

@@ -70,7 +70,7 @@ impl Phase {
 }
 
 /// What a run said, with all that a host needs to send it to the right place.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Spoken {
     /// The run.
     pub run: RunId,
@@ -85,6 +85,20 @@ pub struct Spoken {
     /// Whether it is the run's last.
     pub last: bool,
     pub(crate) details: Option<Arc<Details>>,
+}
+
+/// Shows sizes, never text: events may be logged as they are.
+impl std::fmt::Debug for Spoken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spoken")
+            .field("run", &self.run)
+            .field("key", &self.key)
+            .field("messages", &self.messages)
+            .field("attempt", &self.attempt)
+            .field("reply", &self.reply)
+            .field("last", &self.last)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Spoken {

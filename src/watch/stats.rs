@@ -36,6 +36,8 @@ pub struct LaneStats {
     pub executing: u32,
     /// Runs that wait for others and have lent their slot.
     pub waiting: u32,
+    /// Those of them whose wait is over, and that want a slot again.
+    pub resuming: u32,
     /// Tickets of ready sessions.
     pub ready: u32,
     /// Worker threads, and how many of them sleep.
@@ -102,6 +104,8 @@ pub struct Audit {
     pub sessions: u64,
     /// What waits or runs in them, counted message by message.
     pub pending: u64,
+    /// Sessions that fit into the table before it grows: it gives its memory back. P10.
+    pub room: u64,
     /// Sessions whose own books did not balance: must be 0.
     pub unbalanced: u64,
     /// Sessions with anything pending.

@@ -12,7 +12,7 @@ use laneq::{
 };
 
 /// A broken engine fails a test after this long instead of hanging it.
-pub const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_secs(10);
 
 /// A handler stops here until the test opens it; the test learns that it arrived.
 pub struct Gate {
@@ -87,6 +87,46 @@ impl Handler {
     }
 }
 
+/// A closure stops here until the test opens it: a gate of its own, so that nobody else can take
+/// its answer.
+pub struct Stop {
+    arrived: (Sender<()>, Receiver<()>),
+    open: (Sender<()>, Arc<Mutex<Receiver<()>>>),
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        let (open, open_rx) = channel();
+        Self { arrived: channel(), open: (open, Arc::new(Mutex::new(open_rx))) }
+    }
+}
+
+impl Stop {
+    /// What the closure calls: tells that it is here, and blocks until it is opened.
+    pub fn hold(&self) -> impl FnOnce() + Send + 'static {
+        let (arrived, open) = (self.arrived.0.clone(), Arc::clone(&self.open.1));
+        move || {
+            let _ = arrived.send(());
+            // An error: the test is over.
+            let _ = open.lock().expect("no panic under it").recv_timeout(LONG);
+        }
+    }
+
+    /// Queues a closure that stops here.
+    pub fn enqueue(&self, bench: &Bench, lane: &str, key: &str) -> laneq::Receipt<()> {
+        let hold = self.hold();
+        bench.engine.enqueue(lane, key, move |_| hold()).expect("there is room")
+    }
+
+    pub fn arrived(&self) {
+        self.arrived.1.recv_timeout(LONG).expect("a run arrives");
+    }
+
+    pub fn open(&self) {
+        self.open.0.send(()).expect("the other half is here");
+    }
+}
+
 /// The events of an engine: the first view of the truth.
 #[derive(Default)]
 pub struct Book {
@@ -121,6 +161,16 @@ impl Book {
     pub fn started(&self) -> Vec<String> {
         self.find(|event| match event {
             Event::RunStarted { text, .. } => text.as_ref().map(|t| t.to_string()),
+            _ => None,
+        })
+    }
+
+    /// Starts and ends of runs by key, in order: `+a` and `-a`; the host's notes by their names.
+    pub fn runs(&self) -> Vec<String> {
+        self.find(|event| match event {
+            Event::RunStarted { key, .. } => Some(format!("+{key}")),
+            Event::RunFinished { key, .. } => Some(format!("-{key}")),
+            Event::Note { name, .. } => Some((*name).to_owned()),
             _ => None,
         })
     }
@@ -189,6 +239,11 @@ impl Bench {
         self.engine.submit(message).expect("there is room")
     }
 
+    /// Submits a message whose fate only the books tell.
+    pub fn send(&self, message: Message) {
+        drop(self.submit(message));
+    }
+
     /// Ends the engine and checks the books. What still waits is returned.
     pub fn finish(self) {
         let Self { engine, gate, book } = self;
@@ -218,6 +273,21 @@ pub fn waits(receipt: &laneq::Receipt) -> laneq::Settled {
 
 pub fn scheduled(receipt: &laneq::Receipt) {
     assert_eq!(receipt.placement(), Placement::Scheduled);
+}
+
+/// The figures of one lane.
+pub fn lane(engine: &Engine, name: &str) -> laneq::LaneStats {
+    let lanes = engine.stats().lanes;
+    lanes.into_iter().find(|lane| lane.name == name).expect("a lane of this name")
+}
+
+/// Blocks until something that is under way has come to pass.
+pub fn until(what: &str, come: impl Fn() -> bool) {
+    let end = std::time::Instant::now() + LONG;
+    while !come() {
+        assert!(std::time::Instant::now() < end, "it never came to pass: {what}");
+        std::thread::yield_now();
+    }
 }
 
 /// Counts by fate, for comparisons.

@@ -192,7 +192,7 @@ impl<C: Code> Machine<C> {
                 self.waits(cell);
                 let entry = Self::entry(cell, joins);
                 self.backlog.push(entry);
-                (depth, None, fallback)
+                (depth + self.closures, None, fallback)
             }
         };
         let placement = match (run, before) {
@@ -257,7 +257,9 @@ impl<C: Code> Machine<C> {
         let notes = &mut next.effects().notes;
         let cell = Arc::clone(cell);
         notes.push(Note::Accepted { cell: Arc::clone(&cell), placement, position, run, fallback });
-        if placement == Placement::Queued {
+        let waits =
+            placement == Placement::Queued || (placement == Placement::Scheduled && cell.crowded);
+        if waits {
             notes.push(Note::Queued { cell, depth: depth + 1 });
         }
     }

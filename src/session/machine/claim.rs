@@ -61,8 +61,7 @@ impl<C: Code> Machine<C> {
         let mut next = Next::nothing();
         self.tickets.remove(ticket.tag);
         self.settle(cx, &mut next);
-        let fits = self.phase_now(cx) == Phase::Ready && self.wanted() == Some(ticket.tag);
-        if !fits {
+        if !self.fits(ticket.tag, cx) {
             self.rest(cx, &mut next);
             return (next, Claimed::Misfit);
         }
@@ -73,6 +72,17 @@ impl<C: Code> Machine<C> {
         }
         let started = self.start(run, ticket, cx, &mut next);
         (next, Claimed::Run(started))
+    }
+
+    /// Whether a ticket like this could become a run now.
+    #[inline]
+    pub(crate) fn fits(&mut self, tag: Tag, cx: &Cx<'_>) -> bool {
+        self.phase_now(cx) == Phase::Ready && self.wanted() == Some(tag)
+    }
+
+    /// A ticket that did not fit was discarded.
+    pub(crate) fn recall_ticket(&mut self, tag: Tag) {
+        self.tickets.remove(tag);
     }
 
     /// The phase after settling and before resting.

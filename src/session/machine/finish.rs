@@ -100,7 +100,10 @@ impl<C: Code> Machine<C> {
         self.extra_mut().run.deadline = None;
         self.settle(cx, next);
         self.promote(live.id, cx, next);
-        self.extra_mut().run = super::Companions::default();
+        let remains = std::mem::take(&mut self.extra_mut().run);
+        if remains.token.is_some() || remains.watch.is_some() {
+            next.effects().remains.push(remains);
+        }
     }
 
     fn outcome(live: &Live<C>, end: &End) -> (Outcome, Option<Cause>) {

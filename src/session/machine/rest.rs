@@ -75,7 +75,7 @@ impl<C: Code> Machine<C> {
 
     /// What came due since the last transition: windows, `ttl`, the run's deadline.
     #[inline]
-    pub(super) fn settle(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
+    pub(crate) fn settle(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
         if self.extra.is_some() {
             self.settle_extra(cx, next);
         }
@@ -101,15 +101,16 @@ impl<C: Code> Machine<C> {
     }
 
     /// The only place that chooses the phase, issues the ticket and arms the timer.
-    pub(super) fn rest(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
+    pub(crate) fn rest(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
         debug_assert!(self.balances(), "P4: accepted = settled + pending");
         if self.live.is_some() {
             self.phase = Phase::Running;
         } else {
+            let before = self.phase;
             self.phase = self.head_phase(cx);
             match self.phase {
                 Phase::Ready => self.ready(next),
-                Phase::Idle => self.idle(cx, next),
+                Phase::Idle => self.idle(before, cx, next),
                 Phase::Collecting | Phase::Backoff => {}
                 Phase::Running => unreachable!("nothing is live"),
             }
@@ -131,10 +132,10 @@ impl<C: Code> Machine<C> {
         }
     }
 
-    fn idle(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
+    fn idle(&mut self, before: Phase, cx: &Cx<'_>, next: &mut Next<C>) {
         self.backlog.free();
         self.discard_summaries(cx, next);
-        if cx.listening && self.accepted > 0 {
+        if cx.listening && before != Phase::Idle {
             next.effects().notes.push(Note::Idle);
         }
         let mode = self.extra.as_deref().and_then(|e| e.mode);

@@ -54,6 +54,9 @@ pub(crate) enum EndRun {
     Stop(Cause),
 }
 
+/// What a new watcher would have heard already, and whom it replaces.
+pub(crate) type Watched = (Vec<Wake>, Option<Arc<dyn Watch>>);
+
 pub(crate) type RunEnds = Result<EndRun, Error>;
 
 impl<C: Code> Machine<C> {
@@ -194,6 +197,11 @@ impl<C: Code> Machine<C> {
                 self.extra_mut().inbox.insert(cell);
             }
         }
+        // No round is left to take them in: they become turns now, not when the run ends. A
+        // boundary that said steer for ever would never let it.
+        if self.extra_mut().run.rounds >= cx.queue.steer_rounds {
+            self.promote(run, cx, &mut next);
+        }
         self.wake_steer(&mut next);
         self.settle(cx, &mut next);
         self.rest(cx, &mut next);
@@ -281,12 +289,14 @@ impl<C: Code> Machine<C> {
         Ok((token, self.live.as_ref().and_then(|live| live.stop)))
     }
 
-    /// Who hears of steers and stops of this run; answers what it would have heard already.
-    pub(crate) fn watch(&mut self, run: RunId, watch: Arc<dyn Watch>) -> Result<Vec<Wake>, Error> {
-        self.companions_of(run)?.watch = Some(watch);
+    /// Who hears of steers and stops of this run; answers what it would have heard already, and
+    /// who heard before, to be dropped after unlock.
+    pub(crate) fn watch(&mut self, run: RunId, watch: Arc<dyn Watch>) -> Result<Watched, Error> {
+        let before = self.companions_of(run)?.watch.replace(watch);
         let stopped = self.live.as_ref().is_some_and(|live| live.stop.is_some());
         let stop = stopped.then_some(Wake::Stop);
-        Ok(stop.into_iter().chain(self.steer_is_visible().then_some(Wake::Steer)).collect())
+        let steer = self.steer_is_visible().then_some(Wake::Steer);
+        Ok((stop.into_iter().chain(steer).collect(), before))
     }
 
     /// The run's ledger, for whoever asks what it is doing.

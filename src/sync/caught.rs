@@ -1,0 +1,56 @@
+//! Host code and host values, kept from taking one of our threads with them. P7.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Calls the host's code; a panic ends here, and answers what it said.
+pub(crate) fn call<R>(code: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(words)
+}
+
+/// Drops a value of the host, whose own drop may panic.
+pub(crate) fn let_go<T>(value: T) {
+    // A panic here hurts nobody: there is nothing left of the value to complain about.
+    let _ = call(|| drop(value));
+}
+
+/// What a panic said, as far as it said anything.
+fn words(panic: Box<dyn Any + Send>) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".to_owned());
+    // What was thrown is the host's too. If its drop throws again, that is left alone.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("planned"));
+        }
+    }
+
+    #[test]
+    fn p7_a_panic_ends_here_and_its_words_are_kept() {
+        assert_eq!(call(|| 1), Ok(1));
+        let said = call(|| std::panic::resume_unwind(Box::new("planned")));
+        assert_eq!(said, Err::<(), _>("planned".to_owned()));
+    }
+
+    #[test]
+    fn p7_neither_a_value_nor_what_was_thrown_may_panic_its_way_out() {
+        let_go(Bomb);
+        let said = call(|| std::panic::resume_unwind(Box::new(Bomb)));
+        assert_eq!(said, Err::<(), _>("a panic without words".to_owned()));
+    }
+}
