@@ -2,6 +2,8 @@
 //! hand-cranked clock say when something has happened.
 
 mod house;
+mod stage;
 mod support;
 
 mod p01_one_live_run;
+mod p01_storm;
