@@ -7,3 +7,4 @@ mod support;
 
 mod p01_one_live_run;
 mod p01_storm;
+mod p02_order;

@@ -90,6 +90,16 @@ impl Bench {
         }
     }
 
+    /// Blocks until this many runs have failed and wait to be tried again.
+    pub fn until_retries(&self, count: usize) {
+        let about = |event: &Event| matches!(event, Event::RunRetrying { .. });
+        let begun = Instant::now();
+        while self.settled_book().names(about).len() < count {
+            assert!(begun.elapsed() < LONG, "a run fails and is retried");
+            std::thread::yield_now();
+        }
+    }
+
     pub fn ms(&self, ms: u64) {
         self.engine.advance(Duration::from_millis(ms));
     }
