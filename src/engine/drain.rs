@@ -123,7 +123,10 @@ impl Core {
         }
         shared.timer.close();
         shared.end_callbacks();
-        shared.bus.end();
+        // Otherwise the last worker ends it: what its run came to is an event too.
+        if self.staff.all_gone() {
+            shared.bus.end();
+        }
     }
 
     fn close(&self, until: Option<Instant>) -> Closed {

@@ -6,7 +6,7 @@ use super::Handlers;
 use super::worker::{Leaves, Worker};
 use crate::model::{LaneId, RunId};
 use crate::run::{Closure, Crew, Shared};
-use crate::session::{Door, Hire};
+use crate::session::{Door, Hire, Open};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Condvar, Mutex, thread};
 use crate::watch::Event;
@@ -144,8 +144,17 @@ impl Staff {
         {
             roll.orphans.retain(|orphan| orphan.run != run);
         }
+        let last = roll.alive == 0;
         drop(roll);
+        // A close that found somebody alive leaves the end of the events to the last to leave.
+        if last && worker.shared.open() == Open::Closed {
+            worker.shared.bus.end();
+        }
         self.left.notify_all();
+    }
+
+    pub(crate) fn all_gone(&self) -> bool {
+        self.roll.lock().alive == 0
     }
 
     /// Blocks until every thread has left, at most until `until`; answers whether they have.
