@@ -7,4 +7,5 @@ mod support;
 
 mod p01_one_live_run;
 mod p01_storm;
+mod p02_collect;
 mod p02_order;
