@@ -3,7 +3,7 @@
 use super::Engine;
 use super::core::Session;
 use crate::config::{Concurrency, Lane};
-use crate::model::{Cause, Error, RunId};
+use crate::model::{Cause, Error, Fate, RunId};
 use crate::run::Receipt;
 use crate::session::{Halted, Inbox, Withdrawn};
 use crate::sync::Arc;
@@ -105,8 +105,9 @@ impl Engine {
             m.withdraw_closure(receipt.pending.standing(), receipt.priority, cx)
         });
         if answer == Withdrawn::Withdrawn {
-            shared.book(crate::model::Fate::Withdrawn, 1, 0);
-            receipt.pending.forget_code();
+            receipt.pending.tell_withdrawn();
+            shared.book(Fate::Withdrawn, 1, 0);
+            shared.nudge_drain();
         }
         answer
     }

@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::receipt::Pending;
-use crate::model::{MessageId, Settled};
+use crate::model::{Fate, MessageId, Settled};
 use crate::session::{Code, Standing, Telling, Watch};
 use crate::sync::{Arc, Mutex};
 
@@ -126,8 +126,9 @@ where
         &self.standing
     }
 
-    fn forget_code(&self) {
-        drop(self.take());
+    fn tell_withdrawn(&self) {
+        let (fate, lead) = (Fate::Withdrawn, false);
+        self.tell(Settled { fate, run: None, outcome: None, reply: None, lead, error: None });
     }
 
     fn watch(&self, watcher: Arc<dyn Watch>) {

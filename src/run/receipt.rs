@@ -17,8 +17,8 @@ pub(crate) trait Pending<T>: Send + Sync {
     /// Serial number of its session.
     fn serial(&self) -> u64;
     fn standing(&self) -> &Standing;
-    /// Drops host code that will not be called any more.
-    fn forget_code(&self) {}
+    /// Tells a closure's fate that its session does not tell: it keeps only a gap.
+    fn tell_withdrawn(&self) {}
     fn watch(&self, watcher: Arc<dyn Watch>);
 }
 
