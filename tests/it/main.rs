@@ -9,3 +9,4 @@ mod p01_one_live_run;
 mod p01_storm;
 mod p02_collect;
 mod p02_order;
+mod p04_fates;
