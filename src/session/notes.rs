@@ -1,12 +1,20 @@
 //! From the bare facts of a transition to the event that observers hear; made after unlock.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::backlog::Code;
+use super::batch::Batch;
 use super::next::{Exceeded, Note};
 use super::session::Session;
 use super::shared::Shared;
 use crate::model::MessageId;
 use crate::sync::Arc;
 use crate::watch::{Event, Spoken};
+
+/// P7: the host's renderer may panic; its run will say so, the event has no text.
+fn text<C: Code>(shared: &Shared<C>, batch: &Batch) -> Option<Arc<str>> {
+    catch_unwind(AssertUnwindSafe(|| shared.render(batch))).ok()
+}
 
 /// The event of a note. P7: it may call for names and open calls, so no lock is held.
 pub(super) fn event<C: Code>(shared: &Shared<C>, session: &Session<C>, note: Note) -> Event {
@@ -43,7 +51,7 @@ pub(super) fn event<C: Code>(shared: &Shared<C>, session: &Session<C>, note: Not
             let lane = shared.lane_name(lane);
             let summary_of = batch.as_ref().map_or(0, |b| b.summary_of());
             let messages = batch.as_ref().map_or_else(|| [made(number)].into(), |b| b.ids());
-            let text = batch.filter(|_| shared.bus.wants_text()).map(|b| shared.render(&b));
+            let text = batch.filter(|_| shared.bus.wants_text()).and_then(|b| text(shared, &b));
             Event::RunStarted { run, key, lane, messages, attempt, summary_of, text }
         }
         Note::Said { run, batch, attempt, reply, last } => {
