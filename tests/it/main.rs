@@ -10,5 +10,6 @@ mod p01_storm;
 mod p02_collect;
 mod p02_order;
 mod p04_fates;
+mod p04_overflow;
 mod p04_refusals;
 mod p04_retry;
