@@ -194,7 +194,9 @@ impl Bus {
             {
                 let mut line = self.line.lock();
                 while !line.head_is_next() {
-                    if line.life == Life::Closing {
+                    // A number that is drawn will be published: its publisher is on its way.
+                    let drawn = self.drawn.load(Ordering::Relaxed);
+                    if line.life == Life::Closing && drawn < line.next {
                         drop(line);
                         self.ended.set();
                         return;
@@ -245,9 +247,13 @@ impl Bus {
         Waited::Set
     }
 
-    /// The line ends with what is in it; the thread ends by itself.
+    /// The line ends with what has a number already; the thread ends by itself.
     pub(crate) fn end(&self) {
-        self.line.lock().life = Life::Closing;
+        let mut line = self.line.lock();
+        line.life = Life::Closing;
+        // Nobody would hear of what comes now.
+        self.mask.store(0, Ordering::Relaxed);
+        drop(line);
         self.changed.notify_all();
     }
 
