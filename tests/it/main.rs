@@ -13,3 +13,4 @@ mod p04_fates;
 mod p04_overflow;
 mod p04_refusals;
 mod p04_retry;
+mod p04_storm;
