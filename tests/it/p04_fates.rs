@@ -158,7 +158,7 @@ fn p4_a_batch_that_waits_to_be_retried_has_started_and_is_not_withdrawn() {
 #[test]
 fn p4_a_closure_is_withdrawn_with_its_code_and_never_called() {
     let bench = bench();
-    bench.submit(followup("run")).settled();
+    drop(bench.submit(followup("run")));
     bench.gate.arrived();
     let (tx, rx) = std::sync::mpsc::channel::<()>();
     let code = bench.engine.enqueue("main", "k", move |_| tx.send(()).is_ok());
@@ -252,10 +252,10 @@ fn p4_a_drain_reports_each_fate_and_returns_the_bodies_of_what_is_left() {
 fn p4_fates_are_told_with_their_policy_run_and_outcome_in_events() {
     let config = Config::default().with_queue(|q| (q.cap, q.drop) = (1, Drop::Old));
     let bench = bench_with(config);
-    bench.submit(followup("run")).settled();
+    drop(bench.submit(followup("run")));
     bench.gate.arrived();
-    bench.submit(followup("old")).settled();
-    bench.submit(followup("new")).settled();
+    drop(bench.submit(followup("old")));
+    drop(bench.submit(followup("new")));
     let book = bench.settled_book();
     let told: BTreeSet<_> = book
         .find(|event| match event {

@@ -129,7 +129,7 @@ fn p4_stop_and_idleness_discard_the_lines_with_an_event_that_counts_them() {
     };
     let (bench, run) = running(full(Drop::Summarize, 1));
     for text in ["a", "b", "c"] {
-        bench.submit(followup(text)).settled();
+        drop(bench.submit(followup(text)));
     }
     assert_eq!(bench.engine.stop("k").withdrawn, 1);
     assert_eq!(discarded(&bench), [2]);

@@ -10,7 +10,7 @@ use laneq::{
     Observer, Reply, Run, Settled,
 };
 
-use crate::support::{Bench, Book, Gate, Handler, LONG, waits};
+use crate::support::{Bench, Book, Gate, Handler, LONG, bench, waits};
 
 impl Gate {
     /// Does this with the run that waits at the gate, on its thread; answers what came of it.
@@ -128,6 +128,26 @@ pub fn steer(text: &str) -> Message {
 
 pub fn interrupt(text: &str) -> Message {
     message(Mode::Interrupt, text)
+}
+
+/// A session that is running "run".
+pub fn running() -> (Bench, laneq::Receipt) {
+    let bench = bench();
+    let run = bench.submit(followup("run"));
+    bench.gate.arrived();
+    (bench, run)
+}
+
+pub fn texts(steers: &laneq::Steers<'_>) -> Vec<String> {
+    steers.messages().map(|part| part.text().into_owned()).collect()
+}
+
+/// Takes and commits what waits; answers the texts.
+pub fn deliver(run: &Run) -> Vec<String> {
+    let steers = run.take_steers();
+    let texts = texts(&steers);
+    steers.commit().expect("the run lives");
+    texts
 }
 
 pub fn settles(receipts: &[laneq::Receipt]) -> Vec<Settled> {
