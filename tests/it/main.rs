@@ -14,5 +14,7 @@ mod p04_overflow;
 mod p04_refusals;
 mod p04_retry;
 mod p04_storm;
+mod p05_fallback;
 mod p05_guard;
+mod p05_race;
 mod p05_steer;

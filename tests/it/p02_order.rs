@@ -8,7 +8,7 @@ use laneq::{
 };
 
 use crate::stage::{bench_doing, followup, interrupt, message, number, settles, steer};
-use crate::support::{Answer, bench, bench_with, waits};
+use crate::support::{Answer, bench, bench_with, scheduled, waits};
 
 /// Every run that arrives is let through.
 fn pass_all(bench: &crate::support::Bench, texts: &[&str]) {
@@ -46,7 +46,8 @@ fn p2_from_idle_every_mode_starts_a_run_at_once() {
     for mode in [Mode::Followup, Mode::Collect, Mode::Steer, Mode::SteerBacklog, Mode::Interrupt] {
         let bench = bench();
         let receipt = bench.submit(message(mode, "only"));
-        assert_eq!((receipt.placement(), receipt.position()), (Placement::Scheduled, 0), "{mode}");
+        scheduled(&receipt);
+        assert_eq!(receipt.position(), 0, "{mode}");
         bench.gate.pass("only");
         assert_eq!(waits(&receipt).fate, Fate::Ran, "{mode}: once, and not as a steer");
         assert_eq!(bench.started(), ["only"]);
