@@ -18,3 +18,4 @@ mod p05_fallback;
 mod p05_guard;
 mod p05_race;
 mod p05_steer;
+mod p06_ledger;
