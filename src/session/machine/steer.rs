@@ -57,11 +57,11 @@ pub(crate) enum EndRun {
 pub(crate) type RunEnds = Result<EndRun, Error>;
 
 impl<C: Code> Machine<C> {
-    /// Whether a boundary should answer Steer (unless a stop beats it).
+    /// Whether a boundary should answer Steer. A stop beats it.
     #[inline]
     pub(super) fn steer_is_visible(&self) -> bool {
         let (Some(live), Some(extra)) = (&self.live, self.extra.as_deref()) else { return false };
-        let open = live.inbox == Inbox::Open && !extra.run.spent;
+        let open = live.stop.is_none() && live.inbox == Inbox::Open && !extra.run.spent;
         open && extra.run.guard.is_none() && extra.inbox.live() > 0
     }
 
