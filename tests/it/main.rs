@@ -18,4 +18,6 @@ mod p05_fallback;
 mod p05_guard;
 mod p05_race;
 mod p05_steer;
+mod p06_children;
 mod p06_ledger;
+mod p06_stops;
