@@ -21,3 +21,4 @@ mod p05_steer;
 mod p06_children;
 mod p06_ledger;
 mod p06_stops;
+mod p06_tokens;
