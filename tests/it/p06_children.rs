@@ -1,11 +1,12 @@
 //! P6: what a run's children hear of its end, and how many it may have.
 
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use laneq::{Cause, Config, Event, Fate, Message, Outcome, Reason, WaitError};
 
-use crate::stage::{Stage, followup, settles, staged};
-use crate::support::{Answer, Bench, LONG, bench, bench_with, fates, waits};
+use crate::stage::{Stage, bench_doing, followup, settles, staged};
+use crate::support::{Answer, Bench, Gate, LONG, bench, bench_with, fates, waits};
 
 /// A parent that waits at its gate, with two children that run at theirs and one that is queued.
 fn family(stage: &Stage, bench: &Bench) -> (crate::support::Gate, Vec<laneq::Receipt>) {
@@ -121,4 +122,24 @@ fn p6_a_stop_ends_a_wait() {
     bench.gate.answer(Answer::Fail);
     assert_eq!(waits(&parent).outcome, Some(Outcome::Stopped));
     bench.finish();
+}
+
+#[test]
+fn p6_an_engine_whose_runs_had_children_is_freed_with_all_that_its_handlers_hold() {
+    for answer in [Answer::Done, Answer::Fail] {
+        let held = Arc::new(());
+        let weak = Arc::downgrade(&held);
+        let (gate, handler) = Gate::new();
+        let bench = bench_doing(Config::default(), move |run| {
+            let _held = &held;
+            if run.key() == "child" { Ok("done".into()) } else { handler.handle(run) }
+        });
+        let parent = bench.submit(followup("parent"));
+        gate.arrived();
+        let child = gate.ask(|run| run.spawn(Message::new("child", "child")));
+        gate.answer(answer);
+        settles(&[parent, child.expect("there is room")]);
+        bench.finish();
+        assert!(weak.upgrade().is_none(), "something still holds the engine");
+    }
 }
