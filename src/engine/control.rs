@@ -3,7 +3,7 @@
 use super::Engine;
 use super::core::Session;
 use crate::config::{Concurrency, Lane};
-use crate::model::{Cause, Error, RunId};
+use crate::model::{Cause, Error, Fate, RunId};
 use crate::run::Receipt;
 use crate::session::{Halted, Inbox, Withdrawn};
 use crate::sync::Arc;
@@ -106,7 +106,8 @@ impl Engine {
         });
         if answer == Withdrawn::Withdrawn {
             receipt.pending.withdrawn();
-            shared.book(crate::model::Fate::Withdrawn, 1, 0);
+            shared.book(Fate::Withdrawn, 1, 0);
+            shared.nudge_drain();
         }
         answer
     }

@@ -114,10 +114,7 @@ impl Execution<'_> {
         timed: bool,
         slice: Option<(&Ticketed, RunId)>,
     ) -> After {
-        let done = matches!(end, End::Done(_));
-        if !done {
-            run.cancel_children();
-        }
+        run.end_children(matches!(end, End::Done(_)));
         let reply = match end {
             End::Done(reply) => reply.clone(),
             _ => None,

@@ -10,6 +10,7 @@ use crate::model::RunId;
 use crate::run::{Closure, Run, Shared};
 use crate::session::{Claimed, Door, Found, Open, Started, Tag, Ticket, Ticketed, Woken};
 use crate::sync::Arc;
+use crate::sync::on::{Thread, become_kind, confine};
 use crate::time::Moment;
 
 /// Runs of one slice.

@@ -33,7 +33,7 @@ impl<'run> BatchView<'run> {
     /// The messages, oldest first.
     #[must_use]
     pub fn messages(self) -> impl ExactSizeIterator<Item = Part<'run>> {
-        self.cells().iter().map(|cell| Part { cell })
+        self.cells().iter().map(|cell| Part { cell, role: Role::Turn })
     }
 
     /// All texts as one: the bare text of one message, or several, numbered and fenced; with the
@@ -66,6 +66,14 @@ impl<'run> BatchView<'run> {
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
     pub(super) cell: &'a Arc<Cell>,
+    pub(super) role: Role,
+}
+
+/// What a message is to the run that reads it.
+#[derive(Clone, Copy)]
+pub(super) enum Role {
+    Turn,
+    Steer,
 }
 
 impl<'a> Part<'a> {
@@ -87,11 +95,14 @@ impl<'a> Part<'a> {
         self.cell.seen()
     }
 
-    /// What it says in this turn: for a steer-backlog, its backlog text if the steer was
-    /// delivered, both texts if not.
+    /// What it says here. A steer says its text; the later turn of a steer-backlog says its
+    /// backlog text if the steer was delivered, both texts if not.
     #[must_use]
     pub fn text(self) -> Cow<'a, str> {
-        turn_text(self.cell)
+        match self.role {
+            Role::Turn => turn_text(self.cell),
+            Role::Steer => Cow::Borrowed(&self.cell.message.text),
+        }
     }
 }
 

@@ -37,6 +37,18 @@ impl Children {
         }
     }
 
+    /// The parent is done: its children go on without it. Also ends the ring of token, callback
+    /// and registration, which would hold the engine for ever.
+    pub(crate) fn let_go(&self) {
+        let mut family = self.family.lock();
+        if let Family::Growing(children, registration) = &mut *family {
+            let gone = (std::mem::take(children), registration.take());
+            drop(family);
+            // May wait for the callback, which takes the lock.
+            drop(gone);
+        }
+    }
+
     fn recall(&self, session: &Arc<Session>, cell: &Arc<Cell>) {
         let now = self.shared.now();
         self.shared.transition(session, now, |m, cx| (m.recall(cell, cx), ()));

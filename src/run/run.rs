@@ -299,10 +299,12 @@ impl Run {
         numbered_cause(rare.failed_with.load(Ordering::Relaxed))
     }
 
-    /// The run has ended other than done: its children go with it, unless they are detached.
-    pub(crate) fn cancel_children(&self) {
-        if let Some(children) = self.rare.get().and_then(|rare| rare.children.get()) {
-            children.cancel();
+    /// The run has ended. Other than done, its children go with it, unless they are detached.
+    pub(crate) fn end_children(&self, done: bool) {
+        match self.rare.get().and_then(|rare| rare.children.get()) {
+            Some(children) if done => children.let_go(),
+            Some(children) => children.cancel(),
+            None => {}
         }
     }
 }

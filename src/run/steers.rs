@@ -1,7 +1,7 @@
 //! Taking steers, committing them, and ending a run: each one atomic step with the inbox. P5.
 
 use super::Run;
-use super::batch_view::Part;
+use super::batch_view::{Part, Role};
 use crate::model::{Cause, Error};
 use crate::session::{Cell, EndRun, Take, Taken};
 use crate::sync::{Arc, thread};
@@ -52,7 +52,7 @@ impl<'run> Steers<'run> {
     /// The steers, in order of admission.
     #[must_use]
     pub fn messages(&self) -> impl ExactSizeIterator<Item = Part<'_>> {
-        self.cells.iter().map(|cell| Part { cell })
+        self.cells.iter().map(|cell| Part { cell, role: Role::Steer })
     }
 
     /// They are in the transcript: delivered, finally, also if the run fails later or is stopped

@@ -92,6 +92,8 @@ pub(crate) struct Companions {
     pub(crate) said_stuck: Option<Moment>,
     /// Non-empty takes so far.
     pub(crate) rounds: u32,
+    /// Whether these were all that it may take: what is put back then stays for a turn.
+    pub(crate) spent: bool,
     pub(crate) guard: Option<Guard>,
 }
 

@@ -38,6 +38,9 @@ pub(crate) fn numbered_cause(number: u8) -> Option<Cause> {
     number.checked_sub(1).and_then(|n| CAUSES.get(usize::from(n)).copied())
 }
 
+/// In place of a thread: the callback's turn has not come.
+const UNCALLED: usize = usize::MAX;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Present,
@@ -49,7 +52,7 @@ struct Inner {
     /// Empty places of `children`.
     free: Vec<usize>,
     callbacks: Callbacks,
-    /// Callbacks that a cancel has taken and not yet finished, with its thread.
+    /// Callbacks that a cancel has taken and not yet finished, with its thread or `UNCALLED`.
     firing: Vec<(u64, usize)>,
     next: u64,
     owner: Owner,
@@ -91,7 +94,7 @@ impl Node {
         }
         self.cause.store(cause_number(Some(cause)), Ordering::Release);
         let callbacks = std::mem::take(&mut inner.callbacks);
-        inner.firing.extend(callbacks.iter().map(|(id, _)| (*id, usize::MAX)));
+        inner.firing.extend(callbacks.iter().map(|(id, _)| (*id, UNCALLED)));
         // Children stay in the slab only as long as they can still be cancelled.
         let children = std::mem::take(&mut inner.children);
         inner.free.clear();
@@ -153,8 +156,10 @@ impl Fired {
     pub(crate) fn call(self) {
         let me = thread::number();
         for (node, id, callback) in self.calls {
-            if let Some(entry) = node.inner.lock().firing.iter_mut().find(|(i, _)| *i == id) {
-                entry.1 = me;
+            match node.inner.lock().firing.iter_mut().find(|(i, _)| *i == id) {
+                Some(entry) => entry.1 = me,
+                // Taken back before its turn: a callback may do that to a later one.
+                None => continue,
             }
             let _ = caught::call(|| callback(self.cause));
             node.inner.lock().firing.retain(|(i, _)| *i != id);
@@ -333,6 +338,7 @@ impl Drop for Registration {
         }
         let me = thread::number();
         let mut inner = node.inner.lock();
+        inner.firing.retain(|(id, by)| *id != self.id || *by != UNCALLED);
         while inner.firing.iter().any(|(id, by)| *id == self.id && *by != me) {
             node.changed.wait(&mut inner);
         }

@@ -2,6 +2,7 @@
 //! hand-cranked clock say when something has happened.
 
 mod house;
+mod stage;
 mod support;
 
 mod p01_one_live_run;
@@ -22,3 +23,19 @@ mod p12_close;
 mod p12_drain;
 mod p_events;
 mod p_figures;
+mod p01_storm;
+mod p02_collect;
+mod p02_order;
+mod p04_fates;
+mod p04_overflow;
+mod p04_refusals;
+mod p04_retry;
+mod p04_storm;
+mod p05_fallback;
+mod p05_guard;
+mod p05_race;
+mod p05_steer;
+mod p06_children;
+mod p06_ledger;
+mod p06_stops;
+mod p06_tokens;

@@ -165,19 +165,7 @@ impl<C: Code> Machine<C> {
         next: &mut Next<C>,
     ) -> Ended {
         let (outcome, cause) = Self::outcome(live, end);
-        let attempts = batch.first().attempts;
-        let retries = matches!(outcome, Outcome::Failed | Outcome::Panicked)
-            && live.attempt < attempts
-            && cx.door != Door::Closed;
-        let fate = match (outcome, Self::fate_of_stopped(outcome, cause)) {
-            (_, Some(fate)) => Some(fate),
-            (Outcome::Done, None) => Some(Fate::Ran),
-            _ if retries => None,
-            // "or a retry pending then": it would have run again, but for the close.
-            _ if live.attempt < attempts => Some(Fate::Returned),
-            _ if attempts > 1 => Some(Fate::Parked),
-            _ => Some(Fate::Ran),
-        };
+        let fate = self.fate_of_batch(live, outcome, cause, cx);
         if cx.listening {
             Self::note_end(live, batch, end, (outcome, cause), cx, next);
         }
@@ -187,6 +175,29 @@ impl<C: Code> Machine<C> {
             None => self.retry(live, batch, outcome, error.clone(), cx, next),
         }
         Ended { outcome, fate, started: live.started, error }
+    }
+
+    /// The whole table; `None` is a retry.
+    fn fate_of_batch(
+        &self,
+        live: &Live<C>,
+        outcome: Outcome,
+        cause: Option<Cause>,
+        cx: &Cx<'_>,
+    ) -> Option<Fate> {
+        let attempts = live.held.first().map_or(1, |first| first.attempts);
+        match Self::fate_of_stopped(outcome, cause) {
+            Some(fate) => Some(fate),
+            None if outcome == Outcome::Done => Some(Fate::Ran),
+            None if live.attempt >= attempts => {
+                Some(if attempts > 1 { Fate::Parked } else { Fate::Ran })
+            }
+            // It would have run again, but for the close.
+            None if cx.door == Door::Closed => Some(Fate::Returned),
+            // An interrupt that waits already precedes the retry, and so ends it.
+            None if self.extra.as_deref().is_some_and(|e| e.urgent.live() > 0) => Some(Fate::Ran),
+            None => None,
+        }
     }
 
     fn note_end(

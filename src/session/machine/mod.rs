@@ -287,7 +287,7 @@ impl<C: Code> Machine<C> {
     /// cause of its stop. 0 when nothing runs.
     pub(crate) fn signal(&self) -> u64 {
         let Some(live) = &self.live else { return 0 };
-        let steer = u64::from(live.stop.is_none() && self.steer_is_visible());
+        let steer = u64::from(self.steer_is_visible());
         live.id.get() << 8 | steer << 4 | u64::from(cause_number(live.stop))
     }
 

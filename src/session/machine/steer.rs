@@ -60,11 +60,12 @@ pub(crate) type Watched = (Vec<Wake>, Option<Arc<dyn Watch>>);
 pub(crate) type RunEnds = Result<EndRun, Error>;
 
 impl<C: Code> Machine<C> {
-    /// Whether a boundary should answer Steer (unless a stop beats it).
+    /// Whether a boundary should answer Steer. A stop beats it.
     #[inline]
     pub(super) fn steer_is_visible(&self) -> bool {
         let (Some(live), Some(extra)) = (&self.live, self.extra.as_deref()) else { return false };
-        live.inbox == Inbox::Open && extra.run.guard.is_none() && extra.inbox.live() > 0
+        let open = live.stop.is_none() && live.inbox == Inbox::Open && !extra.run.spent;
+        open && extra.run.guard.is_none() && extra.inbox.live() > 0
     }
 
     /// The verdict for a run, and a sign of its life.
@@ -104,6 +105,7 @@ impl<C: Code> Machine<C> {
             return None;
         }
         extra.run.rounds += 1;
+        extra.run.spent = extra.run.rounds >= cx.queue.steer_rounds;
         extra.guards += 1;
         let cells = extra.inbox.take_all();
         cells.iter().for_each(|cell| cell.standing.put(Place::Taken));
