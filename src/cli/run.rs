@@ -173,6 +173,11 @@ fn end(app: &App) {
         }
         app.feed.troubles.note(Trouble::Drain);
     }
+    // A drain that was cut short by a second signal has nothing left, but did not do its work.
+    let cut = matches!(over, Over::Drain(_) | Over::Close);
+    if cut && app.books().totals().fates[laneq::Fate::Returned as usize] > 0 {
+        app.feed.troubles.note(Trouble::Drain);
+    }
     let until = (over != Over::Complete).then(|| Instant::now() + within);
     let unwritten = app.feed.writer.finish(until);
     if unwritten > 0 {
