@@ -1,6 +1,8 @@
 //! The promises, one file each, in one binary. No test sleeps: gates, receipts and the
 //! hand-cranked clock say when something has happened.
 
+#![allow(clippy::result_large_err, reason = "a refused message comes home, whole")]
+
 mod house;
 mod stage;
 mod support;

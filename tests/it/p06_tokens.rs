@@ -251,7 +251,7 @@ fn p6_callbacks_of_a_deadline_are_not_called_on_the_timer_thread() {
     let bench = bench_of(engine, move |run| {
         let tx = tx.clone();
         let name = || thread::current().name().map(str::to_owned);
-        let _kept = run.token().on_cancel(move |cause| _ = tx.send((cause, name())));
+        run.token().on_cancel(move |cause| _ = tx.send((cause, name()))).forget();
         let _ = run.token().wait(LONG);
         Err("stopped".into())
     });

@@ -180,10 +180,8 @@ impl Book {
     pub fn check(&self, stats: &laneq::Stats) {
         let mut fates: HashMap<String, Vec<Fate>> = HashMap::new();
         let mut live: HashMap<String, u64> = HashMap::new();
-        let mut next = 1;
-        for record in self.records() {
+        for (next, record) in (1..).zip(self.records()) {
             assert_eq!(record.seq, next, "sequence numbers have no gaps");
-            next += 1;
             match record.event {
                 Event::Accepted { id, .. } => {
                     let before = fates.insert(id.to_string(), Vec::new());
