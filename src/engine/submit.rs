@@ -315,7 +315,9 @@ fn cell(
     let expires = details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl));
     let deadline = details.deadline;
     let attempts = details.attempts.unwrap_or(queue.attempts);
+    let summary = shared.summarize(&message);
     let mut cell = Cell::new(message, serial, door.id);
+    cell.summary = summary;
     (cell.expires, cell.deadline, cell.attempts, cell.depth) = (expires, deadline, attempts, depth);
     cell.crowded = door.gate.word().is_full();
     cell
