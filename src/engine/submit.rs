@@ -360,7 +360,9 @@ fn closure(
     session: &Arc<Session>,
     code: Closure,
 ) -> Result<Landed, Refused<()>> {
-    may_leave(shared, door).and_then(|()| take_room(shared, 0)).map_err(|no| hand_back(shared, no))?;
+    may_leave(shared, door)
+        .and_then(|()| take_room(shared, 0))
+        .map_err(|no| hand_back(shared, no))?;
     let origin = if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
     let clock = matches!(code, Closure::Task(_)).then(|| shared.now());
     let answer = shared.transition_lazily(session, clock, |m, cx| {

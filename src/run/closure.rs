@@ -136,7 +136,8 @@ where
 
     fn withdrawn(&self) {
         let fate = Fate::Withdrawn;
-        let none = Settled { fate, run: None, outcome: None, reply: None, lead: false, error: None };
+        let none =
+            Settled { fate, run: None, outcome: None, reply: None, lead: false, error: None };
         self.tell(none);
     }
 

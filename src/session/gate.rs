@@ -358,7 +358,7 @@ mod tests {
         }
         gate.set_cap(0);
         assert_eq!(gate.leave_and_look(), Found::Sleep, "the resumer goes first");
-        resumer.join().expect("no panic");
+        resumer.join().map(drop).expect("no panic");
         assert_eq!(gate.word().executing, 1);
     }
 

@@ -16,10 +16,10 @@ use super::table::Table;
 use super::token::Fired;
 use crate::config::Config;
 use crate::model::{Fate, LaneId, Settled};
-use crate::sync::{Arc, caught};
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
+use crate::sync::{Arc, caught};
 use crate::time::{Clock, Moment, Timer};
 use crate::watch::{Bus, Count, Counters, Draw, Event, Quota};
 

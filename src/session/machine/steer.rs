@@ -291,11 +291,7 @@ impl<C: Code> Machine<C> {
 
     /// Who hears of steers and stops of this run; answers what it would have heard already, and
     /// who heard before, to be dropped after unlock.
-    pub(crate) fn watch(
-        &mut self,
-        run: RunId,
-        watch: Arc<dyn Watch>,
-    ) -> Result<Watched, Error> {
+    pub(crate) fn watch(&mut self, run: RunId, watch: Arc<dyn Watch>) -> Result<Watched, Error> {
         let before = self.companions_of(run)?.watch.replace(watch);
         let stopped = self.live.as_ref().is_some_and(|live| live.stop.is_some());
         let stop = stopped.then_some(Wake::Stop);
