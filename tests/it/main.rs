@@ -1,7 +1,10 @@
 //! The promises, one file each, in one binary. No test sleeps: gates, receipts and the
 //! hand-cranked clock say when something has happened.
 
+#![allow(clippy::result_large_err, reason = "a refused message comes home, whole")]
+
 mod house;
+#[allow(clippy::explicit_counter_loop, reason = "the counter is what is checked")]
 mod support;
 
 mod p01_one_live_run;
