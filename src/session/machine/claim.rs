@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::rest::Head;
-use super::{Cx, Machine, Phase};
-use crate::model::{LaneId, RunId};
+use super::{Cx, Door, Machine, Phase};
+use crate::model::{Cause, LaneId, RunId};
 use crate::session::backlog::{Code, Item, Joins};
 use crate::session::batch::{Batch, Cells};
 use crate::session::cell::{Cell, Place};
@@ -58,8 +58,12 @@ impl<C: Code> Machine<C> {
         run: RunId,
         cx: &Cx<'_>,
     ) -> (Next<C>, Claimed<C>) {
-        let mut next = Next::nothing();
         self.tickets.remove(ticket.tag);
+        if cx.door == Door::Closed {
+            // Nothing starts any more. The close comes here too; whoever is first returns it all.
+            return (self.close(Cause::Close, cx).0, Claimed::Misfit);
+        }
+        let mut next = Next::nothing();
         self.settle(cx, &mut next);
         if !self.fits(ticket.tag, cx) {
             self.rest(cx, &mut next);
@@ -265,7 +269,8 @@ impl<C: Code> Machine<C> {
     /// Whether the head may start in the slice that this ticket began: same lane, no lower priority.
     #[inline]
     pub(super) fn slice_goes_on(&mut self, tag: Tag, cx: &Cx<'_>) -> bool {
-        self.head_phase(cx) == Phase::Ready
+        cx.door != Door::Closed
+            && self.head_phase(cx) == Phase::Ready
             && self.head_lane() == Some(tag.lane)
             && self.priority_waiting() >= tag.priority
     }
