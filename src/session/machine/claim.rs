@@ -9,7 +9,7 @@ use crate::session::backlog::{Code, Item, Joins};
 use crate::session::batch::{Batch, Cells};
 use crate::session::cell::{Cell, Place};
 use crate::session::live::{Held, Inbox, Live, SlotState};
-use crate::session::next::{Exceeded, Next, Note, Tag};
+use crate::session::next::{Next, Note, Tag};
 use crate::sync::Arc;
 use crate::time::Moment;
 
@@ -71,8 +71,11 @@ impl<C: Code> Machine<C> {
         }
         if cx.listening {
             let wait = cx.now.since(ticket.issued);
-            let exceeded = if wait > ticket.warning { Exceeded::Yes } else { Exceeded::No };
-            next.effects().notes.push(Note::Dequeued { tag: ticket.tag, wait, exceeded });
+            let (tag, notes) = (ticket.tag, &mut next.effects().notes);
+            notes.push(Note::Dequeued { tag, wait });
+            if wait > ticket.warning {
+                notes.push(Note::WaitExceeded { tag, wait });
+            }
         }
         let started = self.start(run, ticket, cx, &mut next);
         (next, Claimed::Run(started))
