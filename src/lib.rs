@@ -30,13 +30,16 @@ mod engine;
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}
 
-pub use config::{Concurrency, Config, EngineKnobs, Lane, Limits, Queue};
+pub use config::{
+    Agent, ChannelQueue, Concurrency, Config, CronJob, EngineKnobs, Inbound, JournalKnobs, Lane,
+    Limits, Overlap, Queue, SessionKnobs, Sync, TranscriptKnobs,
+};
 pub use engine::{Builder, Closed, DrainReport, Engine, Line, Session, Stopped, StuckRun};
 pub use lane::HandlerOptions;
 pub use model::{
     BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Message, MessageId, Mode, Outcome,
-    PendingTools, Policy, Priority, Reason, Refused, Reply, RunId, Settled, Source, SpawnRefused,
-    WaitError,
+    PendingTools, Policy, Priority, Reason, Refused, Reply, RunId, Scope, Settled, Source,
+    SpawnRefused, WaitError,
 };
 pub use run::{
     BatchView, CallResult, CallState, Code, Effects, End, Launch, Ledger, OpenCallsLeft, Part,

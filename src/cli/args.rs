@@ -69,7 +69,7 @@ pub enum WhenFull {
 #[derive(Debug, clap::Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
-    /// Settings, TOML; `laneq check --print-defaults` shows all. Default: built-in settings
+    /// Settings, TOML or (`.json`) JSON; `laneq check --print-defaults` shows all. Default: built-in settings
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 

@@ -46,6 +46,11 @@ mod tests {
             .map(|(bare, line)| bare.unwrap_or(line).to_owned() + "\n")
             .collect();
         let config = Config::from_toml(&all, "all").expect("every commented setting is valid");
-        assert!(config.lanes.contains_key("research"));
+        assert!(config.lanes.contains_key("research") && config.lanes.contains_key("support"));
+        assert_eq!((config.agents.len(), config.cron.len()), (1, 1));
+        assert!(config.queue.channels.contains_key("discord"));
+        assert!(config.inbound.channels.contains_key("whatsapp"));
+        assert!(config.session.identity_links.contains_key("alice"));
+        assert!(config.journal.path.is_some() && config.transcripts.dir.is_some());
     }
 }

@@ -35,15 +35,18 @@ pub fn config(args: &RunArgs) -> Result<Config, Usage> {
     let engine = &mut config.engine;
     engine.stop_grace = args.stop_grace_ms.map_or(engine.stop_grace, Duration::from_millis);
     engine.drain = args.drain_ms.map_or(engine.drain, Duration::from_millis);
-    config.validate().map_err(|error| error.to_string())?;
+    config.resolve().map_err(|error| error.to_string())?;
     Ok(config)
 }
 
-/// Reads one file of settings.
+/// Reads one file of settings: JSON if its name says so, else TOML.
 pub fn read_config(path: &Path) -> Result<Config, Usage> {
     let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
-    Config::from_toml(&text, &name).map_err(|error| error.to_string())
+    let json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    let config =
+        if json { Config::from_json(&text, &name) } else { Config::from_toml(&text, &name) };
+    config.map_err(|error| error.to_string())
 }
 
 /// Where messages come from, and whether they can wait.

@@ -1,183 +1,71 @@
-//! Settings from TOML text: one schema, unknown keys refused, errors with line and column.
+//! Settings from text, TOML or JSON: unknown keys refused, errors with line, column, key and range.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use toml::de::{DeTable, DeValue};
-
-use super::units::{Size, Span};
-use super::{Concurrency, Config, EngineKnobs, Lane, Limits, Queue};
-use crate::model::{Drop, Error, Mode, PendingTools};
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct File {
-    lanes: BTreeMap<String, LaneTable>,
-    queue: QueueTable,
-    limits: LimitsTable,
-    engine: EngineTable,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct LaneTable {
-    concurrency: Option<Concurrency>,
-    ceiling: Option<u32>,
-    isolated: Option<bool>,
-    deadline: Option<Span>,
-    wait_warning: Option<Span>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct QueueTable {
-    mode: Option<Mode>,
-    debounce: Option<Span>,
-    reset_on_new_message: Option<bool>,
-    max_wait: Option<Span>,
-    max_batch: Option<u32>,
-    cap: Option<u32>,
-    drop: Option<Drop>,
-    ttl: Option<Span>,
-    attempts: Option<u32>,
-    backoff: Option<Span>,
-    backoff_max: Option<Span>,
-    pending_tools: Option<PendingTools>,
-    steer_rounds: Option<u32>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct LimitsTable {
-    key_bytes: Option<Size>,
-    message_bytes: Option<Size>,
-    closure_cap: Option<u32>,
-    max_pending: Option<u32>,
-    max_bytes: Option<Size>,
-    overrides: Option<usize>,
-    keyless_cap: Option<u32>,
-    spawn_depth: Option<u8>,
-    children: Option<usize>,
-    ring_events: Option<usize>,
-    abandoned: Option<usize>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct EngineTable {
-    ageing: Option<Span>,
-    stuck_after: Option<Span>,
-    stop_grace: Option<Span>,
-    drain: Option<Span>,
-    worker_idle: Option<Span>,
-    spare_workers: Option<u32>,
-    tool_threads: Option<usize>,
-}
-
-/// Overwrites a setting if the file has it.
-fn set<T, V>(setting: &mut T, value: Option<V>, unwrap: impl FnOnce(V) -> T) {
-    if let Some(value) = value {
-        *setting = unwrap(value);
-    }
-}
-
-fn same<T>(value: T) -> T {
-    value
-}
-
-fn bytes(size: Size) -> usize {
-    usize::try_from(size.0).unwrap_or(usize::MAX)
-}
-
-impl LaneTable {
-    fn over(self, lane: &mut Lane) {
-        set(&mut lane.concurrency, self.concurrency, same);
-        set(&mut lane.ceiling, self.ceiling, same);
-        set(&mut lane.isolated, self.isolated, same);
-        set(&mut lane.deadline, self.deadline, |s| Some(s.0));
-        set(&mut lane.wait_warning, self.wait_warning, |s| s.0);
-    }
-}
-
-impl QueueTable {
-    fn over(self, queue: &mut Queue) {
-        set(&mut queue.mode, self.mode, same);
-        set(&mut queue.debounce, self.debounce, |s| s.0);
-        set(&mut queue.reset_on_new_message, self.reset_on_new_message, same);
-        set(&mut queue.max_wait, self.max_wait, |s| Some(s.0));
-        set(&mut queue.max_batch, self.max_batch, same);
-        set(&mut queue.cap, self.cap, same);
-        set(&mut queue.drop, self.drop, same);
-        set(&mut queue.ttl, self.ttl, |s| Some(s.0));
-        set(&mut queue.attempts, self.attempts, same);
-        set(&mut queue.backoff, self.backoff, |s| s.0);
-        set(&mut queue.backoff_max, self.backoff_max, |s| s.0);
-        set(&mut queue.pending_tools, self.pending_tools, same);
-        set(&mut queue.steer_rounds, self.steer_rounds, same);
-    }
-}
-
-impl LimitsTable {
-    fn over(self, limits: &mut Limits) {
-        set(&mut limits.key_bytes, self.key_bytes, bytes);
-        set(&mut limits.message_bytes, self.message_bytes, bytes);
-        set(&mut limits.closure_cap, self.closure_cap, same);
-        set(&mut limits.max_pending, self.max_pending, same);
-        set(&mut limits.max_bytes, self.max_bytes, |s| s.0);
-        set(&mut limits.overrides, self.overrides, same);
-        set(&mut limits.keyless_cap, self.keyless_cap, same);
-        set(&mut limits.spawn_depth, self.spawn_depth, same);
-        set(&mut limits.children, self.children, same);
-        set(&mut limits.ring_events, self.ring_events, same);
-        set(&mut limits.abandoned, self.abandoned, same);
-    }
-}
-
-impl EngineTable {
-    fn over(self, engine: &mut EngineKnobs) {
-        set(&mut engine.ageing, self.ageing, |s| s.0);
-        set(&mut engine.stuck_after, self.stuck_after, |s| s.0);
-        set(&mut engine.stop_grace, self.stop_grace, |s| s.0);
-        set(&mut engine.drain, self.drain, |s| s.0);
-        set(&mut engine.worker_idle, self.worker_idle, |s| s.0);
-        set(&mut engine.spare_workers, self.spare_workers, same);
-        set(&mut engine.tool_threads, self.tool_threads, same);
-    }
-}
+use super::Config;
+use super::place::Place;
+use super::tables::File;
+use super::units::Table;
+use crate::model::Error;
 
 impl Config {
     /// Reads settings from TOML text; what it leaves out has its default. `name` is the file, for
     /// the errors. Needs the feature `config-file`.
     ///
     /// # Errors
-    /// `Invalid` as `name:line:column: what is wrong and what would be right`, for text that is
-    /// not TOML, unknown keys, wrong types and values out of range.
+    /// `Invalid` as `name:line:column: key: what is wrong and what would be right`, for text that
+    /// is not TOML, unknown keys, wrong types and values out of range.
     pub fn from_toml(text: &str, name: &str) -> Result<Self, Error> {
-        let file: File = toml::from_str(text).map_err(|error| {
+        let place = Place::of_toml(text);
+        let file: Result<Table<File>, _> = toml::from_str(text);
+        let file = file.map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            located(text, name, at, error.message())
+            misread(text, name, at, error.message(), place.as_ref())
         })?;
-        let mut config = Self::default();
-        let main = file.lanes.get("main").and_then(|lane| lane.concurrency);
-        set(&mut config.lane_mut("main", None).concurrency, main, same);
-        for (lane, table) in file.lanes {
-            table.over(config.lane_mut(super::check::lane_name(&lane), main));
-        }
-        file.queue.over(&mut config.queue);
-        file.limits.over(&mut config.limits);
-        file.engine.over(&mut config.engine);
-        config.validate().map_err(|error| {
-            let what = error.to_string();
-            located(text, name, position(text, &what).unwrap_or(0), &what)
-        })?;
-        Ok(config)
+        whole(file.0, text, name, place.as_ref())
     }
 
-    /// A lane, made with the concurrency of `main` if it is new.
-    fn lane_mut(&mut self, name: &str, main: Option<Concurrency>) -> &mut Lane {
-        let fresh = || Lane::new(main.unwrap_or(Concurrency::Limit(4)));
-        self.lanes.entry(name.to_owned()).or_insert_with(fresh)
+    /// Reads settings from JSON text: the keys, units and ranges of the TOML. `name` is the file,
+    /// for the errors. Needs the feature `config-file`.
+    ///
+    /// # Errors
+    /// As [`Config::from_toml`].
+    pub fn from_json(text: &str, name: &str) -> Result<Self, Error> {
+        let place = Place::of_json(text);
+        let file: Result<Table<File>, _> = serde_json::from_str(text);
+        let file = file.map_err(|error| {
+            let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+            // The reader has gone past what is wrong; a mistake of syntax is where it stopped.
+            let at = lines.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
+            let what = error.to_string();
+            let what = what.rsplit_once(" at line ").map_or(&*what, |(what, _)| what);
+            let place = place.as_ref().filter(|_| error.is_data());
+            misread(text, name, at, what, place)
+        })?;
+        whole(file.0, text, name, place.as_ref())
     }
+}
+
+/// Checks the settings as a whole.
+fn whole(file: File, text: &str, name: &str, place: Option<&Place>) -> Result<Config, Error> {
+    let mut config = file.config();
+    config.resolve().map_err(|error| {
+        let what = error.to_string();
+        located(text, name, place.map_or(0, |place| place.position(&what)), &what)
+    })?;
+    Ok(config)
+}
+
+/// A value of the wrong type, or a key that is none, with its name and what is allowed.
+fn misread(text: &str, name: &str, at: usize, what: &str, place: Option<&Place>) -> Error {
+    let numbers = ["u8", "u32", "u64", "usize"].iter().find_map(|t| what.strip_suffix(t));
+    let what = numbers.map_or_else(|| what.to_owned(), |what| format!("{what}a whole number"));
+    let Some((key, at)) = place.and_then(|place| place.innermost(at)) else {
+        return located(text, name, at, &what);
+    };
+    let known = Config::ranges().into_iter().find(|(known, _)| *known == key.general());
+    let range = known.map(|(_, range)| format!(": the range is {range}"));
+    let told = what.contains("unknown field") || what.contains("(paused)");
+    let range = range.filter(|_| !told).unwrap_or_default();
+    located(text, name, at, &format!("{key}: {what}{range}"))
 }
 
 fn located(text: &str, name: &str, at: usize, what: &str) -> Error {
@@ -187,25 +75,13 @@ fn located(text: &str, name: &str, at: usize, what: &str) -> Error {
     Error::invalid(format!("{name}:{line}:{column}: {what}"))
 }
 
-/// Where the setting stands that a range error begins with: `queue.cap = 0: ...`.
-fn position(text: &str, what: &str) -> Option<usize> {
-    let path = what.split([' ', ':']).next()?;
-    let table = DeTable::parse(text).ok()?;
-    let mut value = &DeValue::Table(table.into_inner());
-    let mut at = None;
-    for part in path.split('.') {
-        let (key, next) = value.as_table()?.iter().find(|(key, _)| key.get_ref() == part)?;
-        at = Some(key.span().start);
-        value = next.get_ref();
-    }
-    at
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::{Concurrency, Overlap, Sync};
+    use crate::model::{Mode, Scope};
 
     fn error(text: &str) -> String {
         Config::from_toml(text, "f.toml").expect_err("it is wrong").to_string()
@@ -264,5 +140,86 @@ mod tests {
     #[test]
     fn text_that_is_not_toml_is_an_error_with_its_place() {
         assert!(error("[queue\n").starts_with("f.toml:1:"));
+    }
+
+    fn json_error(text: &str) -> String {
+        Config::from_json(text, "f.json").expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn json_and_toml_say_the_same() {
+        let toml = "[lanes.main]\nconcurrency = 2\n[lanes.cron]\nconcurrency = \"unlimited\"\n\
+            [queue.channels.irc]\nmode = \"steer\"\ncap = 3\n[session]\ndm_scope = \"per-peer\"\n\
+            [session.identity_links]\nann = [\"irc:1\"]\n[inbound]\ndedupe_entries = 7\n\
+            [inbound.channels.irc]\ndebounce = \"2s\"\n[[agents]]\nid = \"a\"\nlane = \"mine\"\n\
+            [[cron]]\nid = \"c\"\nevery = \"15m\"\ntext = \"go\"\noverlap = \"coalesce\"\n\
+            [journal]\npath = \"j\"\nsync = \"os\"\nmax_bytes = 4096\n[transcripts]\ndir = \"t\"\n";
+        let json = r#"{"lanes": {"main": {"concurrency": 2}, "cron": {"concurrency": "unlimited"}},
+            "queue": {"channels": {"irc": {"mode": "steer", "cap": 3}}},
+            "session": {"dm_scope": "per-peer", "identity_links": {"ann": ["irc:1"]}},
+            "inbound": {"dedupe_entries": 7, "channels": {"irc": {"debounce": "2s"}}},
+            "agents": [{"id": "a", "lane": "mine"}],
+            "cron": [{"id": "c", "every": "15m", "text": "go", "overlap": "coalesce"}],
+            "journal": {"path": "j", "sync": "os", "max_bytes": 4096}, "transcripts": {"dir": "t"}}"#;
+        let config = Config::from_toml(toml, "f.toml").expect("it is right");
+        assert_eq!(Config::from_json(json, "f.json"), Ok(config.clone()));
+        assert_eq!(config.lanes["mine"].concurrency, Concurrency::Limit(2), "that of main");
+        assert_eq!(config.queue.channels["irc"].mode, Some(Mode::Steer));
+        assert_eq!((config.session.dm_scope, config.journal.sync), (Scope::PerPeer, Sync::Os));
+        assert_eq!((config.cron[0].overlap, config.cron[0].timezone()), (Overlap::Coalesce, "UTC"));
+        assert_eq!(config.inbound.channels["irc"], 2 * SECOND);
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_with_its_key_and_the_range() {
+        let told = error("[queue]\ncap = \"many\"\n");
+        assert!(told.starts_with("f.toml:2:7: queue.cap: "), "{told}");
+        assert!(told.ends_with("expected a whole number: the range is 1 to 100000"), "{told}");
+        let told = json_error("{\"queue\":\n  {\"cap\": -1, \"mode\": \"steer\"}}");
+        assert!(told.starts_with("f.json:2:11: queue.cap: "), "{told}");
+        assert!(told.ends_with("the range is 1 to 100000"), "{told}");
+        let told = json_error("{\"inbound\": {\"channels\": {\"irc\": {\"debounce\": 2}}}}");
+        assert!(told.contains("inbound.channels.irc.debounce: ") && told.ends_with("0ms to 1m"));
+        let told = json_error("{\"agents\": [{\"id\": \"a\", \"lane_concurrency\": 1.5}]}");
+        assert!(told.contains(":45: agents[0].lane_concurrency: "), "{told}");
+        assert!(told.contains("0 to 4096"), "{told}");
+    }
+
+    #[test]
+    fn a_mistake_in_json_is_told_where_it_stands() {
+        assert_eq!(
+            json_error("{\"queue\": {\n \"cap\": 0}}"),
+            "f.json:2:2: queue.cap = 0: the range is 1 to 100000"
+        );
+        let told = json_error("{\"queue\": {\n \"cup\": 1}}");
+        assert!(told.starts_with("f.json:2:2: queue.cup: unknown field"), "{told}");
+        assert!(!told.contains("at line"), "{told}");
+        let told = json_error("{\n \"lanes\": {\"a\": {}, \"a\": {}}}");
+        assert!(told.contains("comes twice") && told.starts_with("f.json:2:"), "{told}");
+        assert!(json_error("{\"queue\":\n {,}}").starts_with("f.json:2:3: "));
+        assert!(json_error("").starts_with("f.json:1:1: "));
+        for text in ["[]", "{\"queue\": [\"steer\"]}", "{\"agents\": [[\"a\"]]}"] {
+            assert!(json_error(text).contains("expected a table"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_where_a_table_belongs_is_an_error() {
+        let told = error("queue = [\"steer\"]\n");
+        assert!(told.starts_with("f.toml:1:9: queue: ") && told.contains("a table"), "{told}");
+    }
+
+    #[test]
+    fn agents_and_jobs_that_contradict_each_other_are_told_where_they_stand() {
+        let told = error(
+            "[[agents]]\nid = \"a\"\nlane = \"x\"\nlane_concurrency = 1\n\
+            [[agents]]\nid = \"b\"\nlane = \"x\"\nlane_concurrency = 2\n",
+        );
+        assert!(told.starts_with("f.toml:8:1: agents[1].lane_concurrency = 2: "), "{told}");
+        let told =
+            error("[[cron]]\nid = \"a\"\ntext = \"t\"\nevery = \"1s\"\nschedule = \"* * * * *\"\n");
+        assert!(told.starts_with("f.toml:4:1: cron[0].every: "), "{told}");
+        let told = error("[[agents]]\nlane = \"x\"\n");
+        assert!(told.contains("agents[0].id = \"\""), "{told}");
     }
 }

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::agents::Agent;
+use super::cron::CronJob;
+use super::durable::{JournalKnobs, TranscriptKnobs};
+use super::ingress::{Inbound, SessionKnobs};
 use super::{Concurrency, Lane};
 use crate::model::{Drop, Mode, PendingTools};
 
@@ -13,12 +17,22 @@ pub struct Config {
     pub lanes: BTreeMap<String, Lane>,
     /// What happens to messages of a busy session.
     pub queue: Queue,
+    /// Which messages share a session.
+    pub session: SessionKnobs,
+    /// What happens to a message before it is admitted.
+    pub inbound: Inbound,
+    /// The agents, in the order of the file. Default: none.
+    pub agents: Vec<Agent>,
+    /// The jobs of the clock, in the order of the file. Default: none.
+    pub cron: Vec<CronJob>,
     /// Bounds. P9: each is visible when it is reached.
     pub limits: Limits,
     /// Times and threads.
     pub engine: Engine,
-    /// Whose interrupts may stop a run of another authority. Default: nobody's.
-    pub stop_authorities: Vec<String>,
+    /// The journal of accepted messages. Default: none.
+    pub journal: JournalKnobs,
+    /// A file for each session. Default: none.
+    pub transcripts: TranscriptKnobs,
 }
 
 impl Default for Config {
@@ -28,9 +42,14 @@ impl Default for Config {
         Self {
             lanes: lanes.into_iter().map(|(name, lane)| (name.to_owned(), lane)).collect(),
             queue: Queue::default(),
+            session: SessionKnobs::default(),
+            inbound: Inbound::default(),
+            agents: Vec::new(),
+            cron: Vec::new(),
             limits: Limits::default(),
             engine: Engine::default(),
-            stop_authorities: Vec::new(),
+            journal: JournalKnobs::default(),
+            transcripts: TranscriptKnobs::default(),
         }
     }
 }
@@ -86,6 +105,24 @@ pub struct Queue {
     pub pending_tools: PendingTools,
     /// Deliveries to one run. Range: 1 to 1,000. Default: 16.
     pub steer_rounds: u32,
+    /// What is different for messages of a channel, by its name. Default: nothing.
+    pub channels: BTreeMap<String, ChannelQueue>,
+}
+
+/// The queue of one channel: what is set goes before the general setting.
+///
+/// Units and ranges are those of [`Queue`]; every default is the general setting.
+/// Source: `messages.queue.byChannel` and `debounceMsByChannel` of `OpenClaw`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelQueue {
+    /// Mode of a message that names none.
+    pub mode: Option<Mode>,
+    /// Quiet window of collect. Unit: ms. Range: 0 to 10 min.
+    pub debounce: Option<Duration>,
+    /// Most waiting messages of a session. Range: 1 to 100,000.
+    pub cap: Option<u32>,
+    /// What gives way when the cap is reached.
+    pub drop: Option<Drop>,
 }
 
 impl Default for Queue {
@@ -104,6 +141,7 @@ impl Default for Queue {
             backoff_max: Duration::from_secs(60),
             pending_tools: PendingTools::Skip,
             steer_rounds: 16,
+            channels: BTreeMap::new(),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! How settings write durations, sizes and concurrency.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use super::Concurrency;
 
@@ -14,6 +17,66 @@ pub(super) struct Span(pub(super) Duration);
 /// A number of bytes, or `"8MiB"`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size(pub(super) u64);
+
+/// Tables by name. A name that comes twice is an error in every format.
+pub(super) struct Named<T>(pub(super) BTreeMap<String, T>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+struct NamedVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
+    type Value = Named<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
+        let mut named = BTreeMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if named.contains_key(&name) {
+                return Err(A::Error::custom(format!("the name {name:?} comes twice")));
+            }
+            named.insert(name, map.next_value()?);
+        }
+        Ok(Named(named))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(NamedVisitor(PhantomData))
+    }
+}
+
+/// A table, and not the list of its values that serde would take as well.
+#[derive(Default)]
+pub(super) struct Table<T>(pub(super) T);
+
+struct TableVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
+    type Value = Table<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Table<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Table)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(TableVisitor(PhantomData))
+    }
+}
 
 struct SpanWords;
 struct SizeWords;
@@ -54,6 +117,10 @@ impl Visitor<'_> for SizeWords {
             .map_err(|_| E::custom(format!("{bytes} bytes: a size is 0 or more")))
     }
 
+    fn visit_u64<E: Error>(self, bytes: u64) -> Result<Size, E> {
+        Ok(Size(bytes))
+    }
+
     fn visit_str<E: Error>(self, text: &str) -> Result<Size, E> {
         let sized = UNITS.iter().find_map(|(unit, bytes)| {
             let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
@@ -80,6 +147,12 @@ impl Visitor<'_> for ConcurrencyWords {
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Concurrency, E> {
         // Numbers that a double cannot hold exactly are out of range anyway.
+        #[allow(clippy::cast_precision_loss)]
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Concurrency, E> {
+        // As above.
         #[allow(clippy::cast_precision_loss)]
         self.visit_f64(number as f64)
     }

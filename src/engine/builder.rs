@@ -79,8 +79,8 @@ impl Builder {
     ///
     /// # Errors
     /// `Invalid` for a setting out of range; `System` if no thread can be started.
-    pub fn start(self) -> Result<Engine, Error> {
-        self.config.validate()?;
+    pub fn start(mut self) -> Result<Engine, Error> {
+        self.config.resolve()?;
         let crew = Crew {
             waits: WaitGraph::default(),
             tools: par::Pool::new(self.config.engine.tool_threads),

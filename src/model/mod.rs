@@ -5,6 +5,7 @@ mod fate;
 mod id;
 mod message;
 mod mode;
+mod scope;
 mod source;
 
 pub use error::{BoxError, Error, Reason, Refused, SpawnRefused, WaitError};
@@ -12,6 +13,7 @@ pub use fate::{Cause, Fate, Kept, Outcome, Policy, Settled};
 pub use id::{MessageId, RunId};
 pub use message::{Message, Reply};
 pub use mode::{Drop, Fallback, Mode, PendingTools, Priority};
+pub use scope::Scope;
 pub use source::{Kind, Source};
 
 pub(crate) use id::LaneId;

@@ -116,7 +116,7 @@ impl<C: Code> Shared<C> {
         Cx {
             now,
             queue: &self.config.queue,
-            stop_authorities: &self.config.stop_authorities,
+            stop_authorities: &self.config.inbound.stop_authorities,
             closure_cap: self.config.limits.closure_cap,
             door: self.open(),
             listening: self.bus.on(),

@@ -117,7 +117,7 @@ fn p2_an_interrupt_that_waits_already_ends_the_retry_of_the_one_before_it() {
 fn p2_an_interrupt_of_another_authority_is_a_followup_unless_it_is_listed() {
     for listed in [false, true] {
         let mut config = Config::default();
-        config.stop_authorities.extend(listed.then(|| "owner".to_owned()));
+        config.inbound.stop_authorities.extend(listed.then(|| "owner".to_owned()));
         let bench = bench_with(config);
         let run = bench.submit(followup("run").with_authority("guest"));
         bench.gate.arrived();

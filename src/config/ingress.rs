@@ -1,0 +1,109 @@
+//! The settings of what comes in: which messages share a session, and their hygiene.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::check::{DAY, MINUTE, Ranges};
+use crate::model::Scope;
+
+/// Which messages share a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionKnobs {
+    /// How direct messages are told apart. Default: main. Source: `session.dmScope` of `OpenClaw`.
+    pub dm_scope: Scope,
+    /// One person across channels: a name to `channel:peer` words. Default: nobody.
+    /// Source: `session.identityLinks` of `OpenClaw`.
+    pub identity_links: BTreeMap<String, Vec<String>>,
+}
+
+/// What happens to a message before it is admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inbound {
+    /// Leading window for plain text of one sender; 0 is off. Unit: ms. Range: 0 to 1 min.
+    /// Default: 0. Source: `messages.inbound.debounceMs` of `OpenClaw`.
+    pub debounce: Duration,
+    /// How long an id is remembered; 0 is off. Unit: ms. Range: 0 to 1 d. Default: 5 min.
+    pub dedupe_window: Duration,
+    /// Ids remembered at once. Range: 0 to 10,000,000. Default: 10,000.
+    pub dedupe_entries: usize,
+    /// Who may use `/queue`, `/steer` and `/stop` as words in a text; `*` is everyone.
+    /// Default: `*`.
+    pub directive_authorities: Vec<String>,
+    /// Whose interrupts may stop a run of another authority. Default: nobody's.
+    pub stop_authorities: Vec<String>,
+    /// The debounce of a channel, in place of the general one. Range and unit as there.
+    /// Source: `messages.inbound.byChannel` of `OpenClaw`.
+    pub channels: BTreeMap<String, Duration>,
+}
+
+impl Default for Inbound {
+    fn default() -> Self {
+        Self {
+            debounce: Duration::ZERO,
+            dedupe_window: 5 * MINUTE,
+            dedupe_entries: 10_000,
+            directive_authorities: vec!["*".to_owned()],
+            stop_authorities: Vec::new(),
+            channels: BTreeMap::new(),
+        }
+    }
+}
+
+impl SessionKnobs {
+    pub(super) fn visit(&self, ranges: &mut Ranges) {
+        let mut known: BTreeMap<(String, String), &String> = BTreeMap::new();
+        for (person, words) in &self.identity_links {
+            for (idx, word) in words.iter().enumerate() {
+                let key = format!("session.identity_links.{person}[{idx}]");
+                let Some((channel, peer)) = word.split_once(':') else {
+                    ranges.wrong(&key, format_args!("{word:?}: write it as \"channel:peer\""));
+                    continue;
+                };
+                let name = (channel.trim().to_lowercase(), peer.trim().to_lowercase());
+                if name.1.is_empty() {
+                    ranges.wrong(&key, format_args!("{word:?}: the peer is empty"));
+                }
+                if let Some(other) = known.insert(name, person)
+                    && other != person
+                {
+                    ranges.wrong(&key, format_args!("{word:?}: it is {other:?} already"));
+                }
+            }
+        }
+    }
+}
+
+impl Inbound {
+    pub(super) fn visit(&self, ranges: &mut Ranges) {
+        ranges.lasting("inbound.debounce", self.debounce, Duration::ZERO..=MINUTE);
+        ranges.lasting("inbound.dedupe_window", self.dedupe_window, Duration::ZERO..=DAY);
+        ranges.within("inbound.dedupe_entries", self.dedupe_entries, 0..=10_000_000);
+        for (channel, debounce) in &self.channels {
+            let key = format!("inbound.channels.{channel}.debounce");
+            ranges.lasting(&key, *debounce, Duration::ZERO..=MINUTE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    fn error(links: &[(&str, &str)]) -> String {
+        let mut config = Config::default();
+        for (person, word) in links {
+            let words = config.session.identity_links.entry((*person).to_owned());
+            words.or_default().push((*word).to_owned());
+        }
+        config.validate().expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn a_link_is_a_channel_and_a_peer_of_one_person() {
+        assert!(error(&[("alice", "telegram")]).contains("channel:peer"));
+        assert!(error(&[("alice", "telegram: ")]).contains("empty"));
+        let two = error(&[("alice", "telegram:1"), ("bob", "Telegram:1")]);
+        assert!(two.starts_with("session.identity_links.bob[0] = "), "{two}");
+        assert!(two.contains("alice"), "{two}");
+    }
+}
