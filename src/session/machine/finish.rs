@@ -174,15 +174,16 @@ impl<C: Code> Machine<C> {
     ) -> Ended {
         let (outcome, cause) = Self::outcome(live, end);
         let attempts = batch.first().attempts;
-        let retries = matches!(outcome, Outcome::Failed | Outcome::Panicked)
-            && live.attempt < attempts
-            && cx.door != Door::Closed;
+        // An interrupt that waits already ends the retry as it begins: P2.
+        let interrupted = self.extra.as_deref().is_some_and(|e| e.urgent.live() > 0);
+        let retries = live.attempt < attempts && cx.door != Door::Closed && !interrupted;
         let fate = match (outcome, Self::fate_of_stopped(outcome, cause)) {
             (_, Some(fate)) => Some(fate),
             (Outcome::Done, None) => Some(Fate::Ran),
             _ if retries => None,
             // "or a retry pending then": it would have run again, but for the close.
-            _ if live.attempt < attempts => Some(Fate::Returned),
+            _ if live.attempt < attempts && cx.door == Door::Closed => Some(Fate::Returned),
+            _ if live.attempt < attempts => Some(Fate::Ran),
             _ if attempts > 1 => Some(Fate::Parked),
             _ => Some(Fate::Ran),
         };
