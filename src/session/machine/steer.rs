@@ -1,6 +1,6 @@
 //! Steers: boundary, take, commit, restore, end. P5.
 
-use super::{Cx, Machine};
+use super::{Cx, Door, Machine};
 use crate::model::{Cause, Error, Fate, RunId};
 use crate::session::backlog::{Code, Item};
 use crate::session::cell::{Cell, Place, Wake, Watch};
@@ -146,7 +146,7 @@ impl<C: Code> Machine<C> {
                 self.settle_steered(run, cell, cx, &mut next);
             }
         }
-        self.withdraw_stopped_halves(&cells, cx, &mut next);
+        self.end_later_turns(&cells, cx, &mut next);
         self.rest(cx, &mut next);
         (next, Ok(()))
     }
@@ -165,14 +165,33 @@ impl<C: Code> Machine<C> {
         effects.settled.push(settlement);
     }
 
-    /// A `stop` that came while they were taken also ends the later turns of what was delivered.
-    fn withdraw_stopped_halves(&mut self, cells: &[Arc<Cell>], cx: &Cx<'_>, next: &mut Next<C>) {
-        let below = self.extra_mut().stopped_below;
-        for cell in cells.iter().filter(|c| c.has_half() && c.standing.number() < below) {
-            if self.take_out(cell) {
-                self.give_fate(cx, next, cell, Fate::Withdrawn, None);
+    /// A stop or a close that came while they were taken also ends the later turns of what was
+    /// delivered.
+    fn end_later_turns(&mut self, cells: &[Arc<Cell>], cx: &Cx<'_>, next: &mut Next<C>) {
+        for cell in cells.iter().filter(|cell| cell.has_half()) {
+            if let Some(fate) = self.cleared(cell, cx)
+                && self.take_out(cell)
+            {
+                self.give_fate(cx, next, cell, fate, None);
             }
         }
+    }
+
+    /// The fate that the end of the engine or a stop gave to everything that waited then.
+    fn cleared(&self, cell: &Cell, cx: &Cx<'_>) -> Option<Fate> {
+        let number = cell.standing.number();
+        let extra = self.extra.as_deref();
+        let (stopped, returned) = extra.map_or((0, 0), |e| (e.stopped_below, e.returned_below));
+        if cx.door == Door::Closed || number < returned {
+            return Some(Fate::Returned);
+        }
+        (number < stopped).then_some(Fate::Withdrawn)
+    }
+
+    /// What has overtaken a steer that leaves a run's hands, or its inbox, without a commit.
+    pub(super) fn overtaken(&self, cell: &Cell, cx: &Cx<'_>) -> Option<Fate> {
+        let expired = cell.expires.is_some_and(|at| at <= cx.now);
+        self.cleared(cell, cx).or(expired.then_some(Fate::Expired))
     }
 
     /// The guard was dropped without a commit: the steers go back to their place.
@@ -182,14 +201,10 @@ impl<C: Code> Machine<C> {
         for cell in guard.cells {
             self.extra_mut().inbox.insert(cell);
         }
-        let below = self.extra_mut().stopped_below;
         for cell in self.extra_mut().inbox.take_all() {
-            if cell.standing.number() < below {
+            if let Some(fate) = self.overtaken(&cell, cx) {
                 self.forget_half_of(&cell);
-                self.give_fate(cx, &mut next, &cell, Fate::Withdrawn, None);
-            } else if cell.expires.is_some_and(|at| at <= cx.now) {
-                self.forget_half_of(&cell);
-                self.give_fate(cx, &mut next, &cell, Fate::Expired, None);
+                self.give_fate(cx, &mut next, &cell, fate, None);
             } else {
                 self.extra_mut().inbox.insert(cell);
             }
