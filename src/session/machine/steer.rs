@@ -79,11 +79,12 @@ impl<C: Code> Machine<C> {
     /// Hands the visible steers to a run: one open guard at a time.
     pub(crate) fn take(&mut self, take: Take, cx: &Cx<'_>) -> (Next<C>, Result<Taken, Error>) {
         let mut next = Next::nothing();
-        let Some(live) = self.live.as_ref().filter(|live| live.id == take.run) else {
+        if self.live.as_ref().is_none_or(|live| live.id != take.run) {
             return (next, Err(Error::Stale(take.run)));
-        };
-        let stopped = live.stop.is_some();
+        }
+        // A deadline that is due stops the run first. P6: stop beats steer.
         self.settle(cx, &mut next);
+        let stopped = self.live.as_ref().is_some_and(|live| live.stop.is_some());
         let taken = if stopped { None } else { self.take_settled(take, cx) };
         self.rest(cx, &mut next);
         (next, Ok(taken.unwrap_or(Taken { guard: 0, cells: Vec::new() })))
@@ -232,28 +233,33 @@ impl<C: Code> Machine<C> {
     /// The run would like to end: it gets what waits, or its inbox is closed for good. One step.
     pub(crate) fn end(&mut self, take: Take, cx: &Cx<'_>) -> (Next<C>, RunEnds) {
         let mut next = Next::nothing();
-        let Some(live) = self.live.as_ref().filter(|live| live.id == take.run) else {
+        if self.live.as_ref().is_none_or(|live| live.id != take.run) {
             return (next, Err(Error::Stale(take.run)));
-        };
-        if self.extra.as_deref().is_some_and(|e| e.run.guard.is_some()) {
-            return (next, Err(Error::GuardOpen));
-        }
-        if live.inbox != Inbox::Closed
-            && let Some(cause) = live.stop
-        {
-            return (next, Ok(EndRun::Stop(cause)));
         }
         self.settle(cx, &mut next);
-        let answer = match self.take_settled(take, cx) {
+        let answer = self.end_settled(take, cx, &mut next);
+        self.rest(cx, &mut next);
+        (next, answer)
+    }
+
+    fn end_settled(&mut self, take: Take, cx: &Cx<'_>, next: &mut Next<C>) -> RunEnds {
+        if self.extra.as_deref().is_some_and(|e| e.run.guard.is_some()) {
+            return Err(Error::GuardOpen);
+        }
+        if let Some(live) = &self.live
+            && live.inbox != Inbox::Closed
+            && let Some(cause) = live.stop
+        {
+            return Ok(EndRun::Stop(cause));
+        }
+        Ok(match self.take_settled(take, cx) {
             Some(taken) => EndRun::Steers(taken),
             None => {
                 self.close_inbox();
-                self.promote(take.run, cx, &mut next);
+                self.promote(take.run, cx, next);
                 EndRun::Closed
             }
-        };
-        self.rest(cx, &mut next);
-        (next, Ok(answer))
+        })
     }
 
     fn close_inbox(&mut self) {
