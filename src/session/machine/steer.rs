@@ -263,7 +263,8 @@ impl<C: Code> Machine<C> {
     }
 
     fn close_inbox(&mut self) {
-        if let Some(live) = &mut self.live {
+        // One that never took steers stays so: that is the first reason why it takes none.
+        if let Some(live) = self.live.as_mut().filter(|live| live.inbox != Inbox::Never) {
             live.inbox = Inbox::Closed;
         }
     }
