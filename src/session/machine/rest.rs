@@ -317,7 +317,9 @@ impl Extra {
     fn next_expired(&mut self, now: Moment) -> Option<Arc<Cell>> {
         // P9: what has started long before its time was over must not pile up here.
         if self.expiries.len() > 2 * self.expiries_kept + 64 {
-            self.expiries.retain(|expiry| expiry.0.1.may_expire());
+            // A steer in a run's hands may come back, and expire then.
+            let keep = |cell: &Cell| cell.may_expire() || cell.standing.place() == Place::Taken;
+            self.expiries.retain(|expiry| keep(&expiry.0.1));
             self.expiries_kept = self.expiries.len();
         }
         while self.expiries.peek().is_some_and(|first| first.0.0 <= now) {
