@@ -199,21 +199,31 @@ impl<C: Code> Machine<C> {
     pub(crate) fn restore(&mut self, run: RunId, guard: u64, cx: &Cx<'_>) -> Next<C> {
         let mut next = Next::nothing();
         let Ok(guard) = self.guard_of(run, guard) else { return next };
+        self.settle(cx, &mut next);
         for cell in guard.cells {
             self.extra_mut().inbox.insert(cell);
         }
+        if self.extra_mut().run.rounds >= cx.queue.steer_rounds {
+            // Nothing can take them any more: a boundary must not say Steer for ever.
+            self.promote(run, cx, &mut next);
+        } else {
+            self.sift_inbox(cx, &mut next);
+        }
+        self.wake_steer(&mut next);
+        self.rest(cx, &mut next);
+        next
+    }
+
+    /// A restore applies the stop, the close and the `ttl`.
+    fn sift_inbox(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
         for cell in self.extra_mut().inbox.take_all() {
             if let Some(fate) = self.overtaken(&cell, cx) {
                 self.forget_half_of(&cell);
-                self.give_fate(cx, &mut next, &cell, fate, None);
+                self.give_fate(cx, next, &cell, fate, None);
             } else {
                 self.extra_mut().inbox.insert(cell);
             }
         }
-        self.wake_steer(&mut next);
-        self.settle(cx, &mut next);
-        self.rest(cx, &mut next);
-        next
     }
 
     fn forget_half_of(&mut self, cell: &Arc<Cell>) {
