@@ -2,7 +2,7 @@
 
 use super::{Cx, Door, Extra, Machine, Phase};
 use crate::model::{Cause, Fate, LaneId, Outcome, Policy, RunId};
-use crate::session::backlog::{Code, Item};
+use crate::session::backlog::{Code, Item, Joins};
 use crate::session::batch::Batch;
 use crate::session::cell::{Cell, Place, Wake};
 use crate::session::live::Retry;
@@ -19,8 +19,8 @@ pub(super) enum Head {
     Retry(LaneId, Moment),
     /// A steer that was not delivered.
     Promoted(LaneId),
-    /// The oldest of the backlog, by its number.
-    Backlog(LaneId, u32),
+    /// The oldest of the backlog; by its number, if a window may hold it.
+    Backlog(LaneId, Option<u32>),
 }
 
 impl<C: Code> Machine<C> {
@@ -39,7 +39,11 @@ impl<C: Code> Machine<C> {
             }
         }
         match self.backlog.front() {
-            Some(entry) => Head::Backlog(entry.lane, entry.number),
+            Some(entry) => {
+                // Later turns of delivered steers were never messages of a window.
+                let number = (entry.joins == Joins::Others).then_some(entry.number);
+                Head::Backlog(entry.lane, number)
+            }
             None => Head::Nothing,
         }
     }
@@ -60,7 +64,7 @@ impl<C: Code> Machine<C> {
         match self.head() {
             Head::Nothing => Phase::Idle,
             Head::Retry(_, due) if due > cx.now => Phase::Backoff,
-            Head::Backlog(_, number)
+            Head::Backlog(_, Some(number))
                 if self.extra.as_deref().and_then(|e| e.window).is_some_and(|w| w.holds(number)) =>
             {
                 Phase::Collecting
