@@ -78,6 +78,8 @@ impl<C: Code> Machine<C> {
     ) {
         self.settled += 1;
         self.closures -= 1;
+        // Else its sample would keep every later closure from being timed.
+        self.sample.take_if(|sample| sample.number == number);
         if let Some(standing) = code.standing() {
             standing.put(Place::Settled);
         }
