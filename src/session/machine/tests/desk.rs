@@ -11,7 +11,7 @@ use crate::session::backlog::{Code, Item};
 use crate::session::cell::{Cell, Place, Standing};
 use crate::session::live::Inbox;
 use crate::session::machine::{
-    Claimed, Cx, Door, End, Finished, Machine, Origin, Phase, Slice, Started, Ticketed, Work,
+    Claimed, Cx, Door, End, Finished, Machine, Phase, Slice, Started, Ticketed, Work,
 };
 use crate::session::next::{Landed, Next, NotAdmitted, Note, Tag};
 use crate::sync::Arc;
@@ -186,21 +186,22 @@ impl Desk {
         self.offer(spec).expect("the message is accepted").fallback
     }
 
-    pub(super) fn offer_closure(&mut self, lane: u16) -> Result<Landed, NotAdmitted> {
-        let (standing, priority) = (Arc::new(Standing::default()), Priority::Normal);
+    /// Submits a closure: only lane, priority and origin of the description count.
+    pub(super) fn offer_closure(&mut self, spec: &Spec) -> Result<Landed, NotAdmitted> {
+        let standing = Arc::new(Standing::default());
         let job = Job(Arc::clone(&standing));
-        let (lane, cx) = (LaneId(lane), self.world.cx());
+        let (lane, cx) = (LaneId(spec.lane), self.world.cx());
         let (next, answer) =
-            self.machine.admit_closure(job, lane, priority, Origin::Outside, &cx);
+            self.machine.admit_closure(job, lane, spec.priority, spec.origin, &cx);
         if answer.is_ok() {
-            self.things.push(Thing::Closure(standing, priority));
+            self.things.push(Thing::Closure(standing, spec.priority));
         }
         self.act(next);
         answer.map_err(|(refused, _)| refused)
     }
 
     pub(super) fn put_closure(&mut self) -> u64 {
-        self.offer_closure(0).expect("the closure is accepted");
+        self.offer_closure(&Spec::new(None)).expect("the closure is accepted");
         self.things.len() as u64 - 1
     }
 
@@ -222,6 +223,18 @@ impl Desk {
 
     pub(super) fn has_window(&self) -> bool {
         self.machine.extra.as_deref().is_some_and(|extra| extra.window.is_some())
+    }
+
+    /// When the open window closes by itself, in milliseconds.
+    pub(super) fn closes(&self) -> Option<u64> {
+        let window = self.machine.extra.as_deref()?.window.as_ref()?;
+        let closes = window.closes(&self.world.queue).since(Moment::START);
+        Some(u64::try_from(closes.as_millis()).expect("a short time"))
+    }
+
+    /// The id of the next run.
+    pub(super) fn next_run(&self) -> u64 {
+        self.runs + 1
     }
 
     fn begun(&mut self, started: &Started<Job>, tag: Tag) -> Begun {

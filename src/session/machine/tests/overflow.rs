@@ -143,7 +143,7 @@ fn p9_closures_have_a_cap_of_their_own_and_are_no_victims() {
     desk.put_closure();
     desk.put_closure();
     desk.put_closure();
-    assert!(desk.offer_closure(0).is_err_and(|r| r.reason == Reason::Full));
+    assert!(desk.offer_closure(&followup()).is_err_and(|r| r.reason == Reason::Full));
     let landed = desk.offer(&followup()).expect("closures do not count");
     assert_eq!(landed.placement, Placement::Queued);
     desk.put(&followup());

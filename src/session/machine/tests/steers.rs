@@ -196,7 +196,7 @@ fn p4_a_shut_door_refuses_and_lets_only_runs_bring_more_while_it_drains() {
     desk.shut(Door::Draining);
     let refused = desk.offer(&steer()).expect_err("from outside");
     assert_eq!(refused.reason, Reason::Draining);
-    assert!(desk.offer_closure(0).is_err_and(|r| r.reason == Reason::Draining));
+    assert!(desk.offer_closure(&followup()).is_err_and(|r| r.reason == Reason::Draining));
     desk.put(&steer().spawned());
     desk.shut(Door::Closed);
     let refused = desk.offer(&followup().spawned()).expect_err("from anybody");
