@@ -8,7 +8,7 @@ use super::spec::{Spec, ms};
 use super::steps::{Hold, Knob, Start, Step, Which};
 use crate::model::{Cause, Error};
 use crate::session::live::{Held, Inbox};
-use crate::session::machine::{Door, End};
+use crate::session::machine::{Door, End, Phase};
 use crate::time::Moment;
 
 /// What was different.
@@ -50,6 +50,7 @@ impl Driver {
             stop_authorities: Vec::new(),
             closure_cap: desk.world.closure_cap as usize,
             door: Door::Open,
+            rested: Phase::Idle,
             plant,
         };
         let mut driver = Self { desk, model, guard: 0 };
@@ -254,8 +255,10 @@ impl Driver {
         }
         self.desk.world.now = until;
         self.model.now = self.now();
-        self.model.notice();
-        self.compare()
+        match self.model.due() {
+            Some(due) if due <= self.model.now => Err(format!("{due} has passed unnoticed")),
+            _ => Ok(()),
+        }
     }
 
     fn turn(&mut self, knob: &Knob) {
@@ -307,7 +310,7 @@ impl Driver {
         same("pending", &desk.machine.pending(), &pending)?;
         same("fates", &desk.fates.len(), &gone)?;
         same("depth", &(desk.machine.depth() as usize), &model.depth())?;
-        same("phase", &desk.phase(), &model.phase())?;
+        same("phase", &desk.phase(), &model.rested)?;
         self.compare_run()?;
         self.compare_times()
     }
@@ -342,7 +345,7 @@ impl Driver {
             Some(due) if armed.is_none_or(|armed| armed > due) => {
                 Err(format!("due at {due}, armed for {armed:?}"))
             }
-            _ if desk.phase() != crate::session::machine::Phase::Ready => Ok(()),
+            _ if desk.phase() != Phase::Ready => Ok(()),
             _ => {
                 let wanted = model.wanted().expect("a ready session has a head");
                 let out = desk.out.contains(&wanted);

@@ -46,6 +46,8 @@ pub(super) struct Live {
     pub(super) id: u64,
     pub(super) batch: Vec<usize>,
     pub(super) attempt: u32,
+    /// Dropped messages that the batch stands for; frozen with it.
+    pub(super) summary_of: u32,
     pub(super) inbox: Inbox,
     pub(super) stop: Option<Cause>,
     pub(super) rounds: u32,
@@ -60,6 +62,7 @@ pub(super) struct Retry {
     pub(super) due: u64,
     pub(super) run: u64,
     pub(super) attempt: u32,
+    pub(super) summary_of: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -99,6 +102,8 @@ pub(super) struct Model {
     pub(super) stop_authorities: Vec<String>,
     pub(super) closure_cap: usize,
     pub(super) door: Door,
+    /// The phase that the last transition came to.
+    pub(super) rested: Phase,
     pub(super) plant: Option<Plant>,
 }
 
@@ -232,7 +237,7 @@ impl Model {
 
     /// When something comes due by itself.
     pub(super) fn due(&self) -> Option<u64> {
-        let head = match self.phase() {
+        let head = match self.rested {
             Phase::Collecting => self.closes(),
             Phase::Backoff => self.retry.as_ref().map(|retry| retry.due),
             Phase::Running => self.live.as_ref().and_then(|live| live.deadline),
@@ -262,7 +267,8 @@ impl Model {
 
     /// What follows from where everything is now.
     pub(super) fn rest(&mut self) {
-        match self.phase() {
+        self.rested = self.phase();
+        match self.rested {
             Phase::Idle => {
                 self.window = None;
                 self.dropped.clear();

@@ -42,7 +42,8 @@ impl Model {
         if again.is_none() && !first.closure {
             self.dropped.retain(|origin| *origin != first.origin());
         }
-        let summary_of = u32::try_from(before - self.dropped.len()).expect("few");
+        let fresh = u32::try_from(before - self.dropped.len()).expect("few");
+        let summary_of = again.map_or(fresh, |retry| retry.summary_of);
         for number in &batch {
             self.msgs[*number].at = At::Run;
         }
@@ -52,6 +53,7 @@ impl Model {
             id: lane.run,
             batch,
             attempt,
+            summary_of,
             inbox: if first.closure { Inbox::Never } else { lane.inbox },
             stop: None,
             rounds: 0,
@@ -89,8 +91,8 @@ impl Model {
                 self.place(&live.batch, At::Retry);
                 let pause = millis(self.queue.backoff) << (live.attempt - 1);
                 let due = self.now + pause.min(millis(self.queue.backoff_max));
-                let Live { batch, attempt, .. } = live;
-                self.retry = Some(Retry { batch, due, run, attempt });
+                let Live { batch, attempt, summary_of, .. } = live;
+                self.retry = Some(Retry { batch, due, run, attempt, summary_of });
             }
         }
         let next = slice.filter(|(tag, _)| self.goes_on(*tag)).map(|(_, lane)| self.start(lane));
