@@ -62,11 +62,11 @@ impl<C: Code> Machine<C> {
         let own = self.extra.as_deref().and_then(|e| e.mode);
         let mode = cell.message.mode.or(own).unwrap_or(cx.queue.mode);
         let way = self.way(mode, cell, cx);
+        let before = self.phase_met(cx);
         let depth = self.depth();
         if depth >= cx.queue.cap {
             self.make_room(cell, cx, next)?;
         }
-        let before = self.phase;
         cell.standing.admit(self.accepted, cx.now);
         self.accepted += 1;
         if let Some(at) = cell.expires {
@@ -77,6 +77,12 @@ impl<C: Code> Machine<C> {
             Self::note_admission(cell, landed, depth, next);
         }
         Ok(landed)
+    }
+
+    /// The phase that a newcomer meets: what has just expired keeps nobody busy.
+    #[inline]
+    fn phase_met(&mut self, cx: &Cx<'_>) -> Phase {
+        if self.extra.is_some() { self.phase_now(cx) } else { self.phase }
     }
 
     fn may_enter(origin: Origin, cx: &Cx<'_>) -> Result<(), NotAdmitted> {
@@ -289,8 +295,11 @@ impl<C: Code> Machine<C> {
             extra.window = None;
         }
         let position = self.backlog.live();
-        let placement =
-            if self.phase == Phase::Idle { Placement::Scheduled } else { Placement::Queued };
+        let placement = if self.phase_met(cx) == Phase::Idle {
+            Placement::Scheduled
+        } else {
+            Placement::Queued
+        };
         self.push_closure(code, lane, priority, cx);
         if cx.listening {
             let number = self.accepted - 1;

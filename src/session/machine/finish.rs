@@ -269,15 +269,10 @@ impl<C: Code> Machine<C> {
         let guard = extra.run.guard.take();
         let mut cells = guard.map_or_else(Vec::new, |Guard { cells, .. }| cells);
         cells.extend(extra.inbox.take_all());
-        let below = extra.stopped_below;
         for cell in cells {
             self.forget_half(&cell);
-            if cx.door == Door::Closed {
-                self.give_fate(cx, next, &cell, Fate::Returned, None);
-            } else if cell.standing.number() < below {
-                self.give_fate(cx, next, &cell, Fate::Withdrawn, None);
-            } else if cell.expires.is_some_and(|at| at <= cx.now) {
-                self.give_fate(cx, next, &cell, Fate::Expired, None);
+            if let Some(fate) = self.overtaken(&cell, cx) {
+                self.give_fate(cx, next, &cell, fate, None);
             } else {
                 if cx.listening {
                     let cell = Arc::clone(&cell);

@@ -98,6 +98,9 @@ pub(crate) struct Extra {
     mode: Option<Mode>,
     /// Messages with a smaller number were stopped: a restore withdraws them.
     stopped_below: u64,
+    /// Messages with a smaller number were the host's again at the end of the engine: a restore
+    /// returns them.
+    returned_below: u64,
     guards: u64,
 }
 
@@ -115,6 +118,7 @@ impl Default for Extra {
             expiries_kept: 0,
             mode: None,
             stopped_below: 0,
+            returned_below: 0,
             guards: 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Cx, Door, Extra, Machine, Phase};
 use crate::model::{Cause, Fate, LaneId, Outcome, Policy, RunId};
-use crate::session::backlog::{Code, Item};
+use crate::session::backlog::{Code, Item, Joins};
 use crate::session::batch::Batch;
 use crate::session::cell::{Cell, Place, Wake};
 use crate::session::live::Retry;
@@ -19,8 +19,8 @@ pub(super) enum Head {
     Retry(LaneId, Moment),
     /// A steer that was not delivered.
     Promoted(LaneId),
-    /// The oldest of the backlog, by its number.
-    Backlog(LaneId, u32),
+    /// The oldest of the backlog; by its number, if a window may hold it.
+    Backlog(LaneId, Option<u32>),
 }
 
 impl<C: Code> Machine<C> {
@@ -39,7 +39,11 @@ impl<C: Code> Machine<C> {
             }
         }
         match self.backlog.front() {
-            Some(entry) => Head::Backlog(entry.lane, entry.number),
+            Some(entry) => {
+                // Later turns of delivered steers were never messages of a window.
+                let number = (entry.joins == Joins::Others).then_some(entry.number);
+                Head::Backlog(entry.lane, number)
+            }
             None => Head::Nothing,
         }
     }
@@ -60,7 +64,7 @@ impl<C: Code> Machine<C> {
         match self.head() {
             Head::Nothing => Phase::Idle,
             Head::Retry(_, due) if due > cx.now => Phase::Backoff,
-            Head::Backlog(_, number)
+            Head::Backlog(_, Some(number))
                 if self
                     .extra
                     .as_deref()
@@ -322,9 +326,9 @@ impl Extra {
     fn next_expired(&mut self, now: Moment) -> Option<Arc<Cell>> {
         // P9: what has started long before its time was over must not pile up here.
         if self.expiries.len() > 2 * self.expiries_kept + 64 {
-            // What a run has in its hands may come back.
-            let taken = |cell: &Cell| cell.standing.place() == Place::Taken;
-            self.expiries.retain(|expiry| expiry.0.1.may_expire() || taken(&expiry.0.1));
+            // A steer in a run's hands may come back, and expire then.
+            let keep = |cell: &Cell| cell.may_expire() || cell.standing.place() == Place::Taken;
+            self.expiries.retain(|expiry| keep(&expiry.0.1));
             self.expiries_kept = self.expiries.len();
         }
         while self.expiries.peek().is_some_and(|first| first.0.0 <= now) {

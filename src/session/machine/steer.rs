@@ -1,6 +1,6 @@
 //! Steers: boundary, take, commit, restore, end. P5.
 
-use super::{Cx, Machine};
+use super::{Cx, Door, Machine};
 use crate::model::{Cause, Error, Fate, RunId};
 use crate::session::backlog::{Code, Item};
 use crate::session::cell::{Cell, Place, Wake, Watch};
@@ -83,11 +83,12 @@ impl<C: Code> Machine<C> {
     /// Hands the visible steers to a run: one open guard at a time.
     pub(crate) fn take(&mut self, take: Take, cx: &Cx<'_>) -> (Next<C>, Result<Taken, Error>) {
         let mut next = Next::nothing();
-        let Some(live) = self.live.as_ref().filter(|live| live.id == take.run) else {
+        if self.live.as_ref().is_none_or(|live| live.id != take.run) {
             return (next, Err(Error::Stale(take.run)));
-        };
-        let stopped = live.stop.is_some();
+        }
+        // A deadline that is due stops the run first. P6: stop beats steer.
         self.settle(cx, &mut next);
+        let stopped = self.live.as_ref().is_some_and(|live| live.stop.is_some());
         let taken = if stopped { None } else { self.take_settled(take, cx) };
         self.rest(cx, &mut next);
         (next, Ok(taken.unwrap_or(Taken { guard: 0, cells: Vec::new() })))
@@ -151,7 +152,7 @@ impl<C: Code> Machine<C> {
                 self.settle_steered(run, cell, cx, &mut next);
             }
         }
-        self.withdraw_stopped_halves(&cells, cx, &mut next);
+        self.end_later_turns(&cells, cx, &mut next);
         self.rest(cx, &mut next);
         (next, Ok(()))
     }
@@ -170,44 +171,64 @@ impl<C: Code> Machine<C> {
         effects.settled.push(settlement);
     }
 
-    /// A `stop` that came while they were taken also ends the later turns of what was delivered.
-    fn withdraw_stopped_halves(&mut self, cells: &[Arc<Cell>], cx: &Cx<'_>, next: &mut Next<C>) {
-        let below = self.extra_mut().stopped_below;
-        for cell in cells.iter().filter(|c| c.has_half() && c.standing.number() < below) {
-            if self.take_out(cell) {
-                self.give_fate(cx, next, cell, Fate::Withdrawn, None);
+    /// A stop or a close that came while they were taken also ends the later turns of what was
+    /// delivered.
+    fn end_later_turns(&mut self, cells: &[Arc<Cell>], cx: &Cx<'_>, next: &mut Next<C>) {
+        for cell in cells.iter().filter(|cell| cell.has_half()) {
+            if let Some(fate) = self.cleared(cell, cx)
+                && self.take_out(cell)
+            {
+                self.give_fate(cx, next, cell, fate, None);
             }
         }
+    }
+
+    /// The fate that the end of the engine or a stop gave to everything that waited then.
+    fn cleared(&self, cell: &Cell, cx: &Cx<'_>) -> Option<Fate> {
+        let number = cell.standing.number();
+        let extra = self.extra.as_deref();
+        let (stopped, returned) = extra.map_or((0, 0), |e| (e.stopped_below, e.returned_below));
+        if cx.door == Door::Closed || number < returned {
+            return Some(Fate::Returned);
+        }
+        (number < stopped).then_some(Fate::Withdrawn)
+    }
+
+    /// What has overtaken a steer that leaves a run's hands, or its inbox, without a commit.
+    pub(super) fn overtaken(&self, cell: &Cell, cx: &Cx<'_>) -> Option<Fate> {
+        let expired = cell.expires.is_some_and(|at| at <= cx.now);
+        self.cleared(cell, cx).or(expired.then_some(Fate::Expired))
     }
 
     /// The guard was dropped without a commit: the steers go back to their place.
     pub(crate) fn restore(&mut self, run: RunId, guard: u64, cx: &Cx<'_>) -> Next<C> {
         let mut next = Next::nothing();
         let Ok(guard) = self.guard_of(run, guard) else { return next };
+        self.settle(cx, &mut next);
         for cell in guard.cells {
             self.extra_mut().inbox.insert(cell);
         }
-        let below = self.extra_mut().stopped_below;
+        if self.extra_mut().run.rounds >= cx.queue.steer_rounds {
+            // Nothing can take them any more: a boundary must not say Steer for ever.
+            self.promote(run, cx, &mut next);
+        } else {
+            self.sift_inbox(cx, &mut next);
+        }
+        self.wake_steer(&mut next);
+        self.rest(cx, &mut next);
+        next
+    }
+
+    /// A restore applies the stop, the close and the `ttl`.
+    fn sift_inbox(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
         for cell in self.extra_mut().inbox.take_all() {
-            if cell.standing.number() < below {
+            if let Some(fate) = self.overtaken(&cell, cx) {
                 self.forget_half_of(&cell);
-                self.give_fate(cx, &mut next, &cell, Fate::Withdrawn, None);
-            } else if cell.expires.is_some_and(|at| at <= cx.now) {
-                self.forget_half_of(&cell);
-                self.give_fate(cx, &mut next, &cell, Fate::Expired, None);
+                self.give_fate(cx, next, &cell, fate, None);
             } else {
                 self.extra_mut().inbox.insert(cell);
             }
         }
-        // No round is left to take them in: they become turns now, not when the run ends. A
-        // boundary that said steer for ever would never let it.
-        if self.extra_mut().run.rounds >= cx.queue.steer_rounds {
-            self.promote(run, cx, &mut next);
-        }
-        self.wake_steer(&mut next);
-        self.settle(cx, &mut next);
-        self.rest(cx, &mut next);
-        next
     }
 
     fn forget_half_of(&mut self, cell: &Arc<Cell>) {
@@ -227,32 +248,38 @@ impl<C: Code> Machine<C> {
     /// The run would like to end: it gets what waits, or its inbox is closed for good. One step.
     pub(crate) fn end(&mut self, take: Take, cx: &Cx<'_>) -> (Next<C>, RunEnds) {
         let mut next = Next::nothing();
-        let Some(live) = self.live.as_ref().filter(|live| live.id == take.run) else {
+        if self.live.as_ref().is_none_or(|live| live.id != take.run) {
             return (next, Err(Error::Stale(take.run)));
-        };
-        if self.extra.as_deref().is_some_and(|e| e.run.guard.is_some()) {
-            return (next, Err(Error::GuardOpen));
-        }
-        if live.inbox != Inbox::Closed
-            && let Some(cause) = live.stop
-        {
-            return (next, Ok(EndRun::Stop(cause)));
         }
         self.settle(cx, &mut next);
-        let answer = match self.take_settled(take, cx) {
+        let answer = self.end_settled(take, cx, &mut next);
+        self.rest(cx, &mut next);
+        (next, answer)
+    }
+
+    fn end_settled(&mut self, take: Take, cx: &Cx<'_>, next: &mut Next<C>) -> RunEnds {
+        if self.extra.as_deref().is_some_and(|e| e.run.guard.is_some()) {
+            return Err(Error::GuardOpen);
+        }
+        if let Some(live) = &self.live
+            && live.inbox != Inbox::Closed
+            && let Some(cause) = live.stop
+        {
+            return Ok(EndRun::Stop(cause));
+        }
+        Ok(match self.take_settled(take, cx) {
             Some(taken) => EndRun::Steers(taken),
             None => {
                 self.close_inbox();
-                self.promote(take.run, cx, &mut next);
+                self.promote(take.run, cx, next);
                 EndRun::Closed
             }
-        };
-        self.rest(cx, &mut next);
-        (next, Ok(answer))
+        })
     }
 
     fn close_inbox(&mut self) {
-        if let Some(live) = &mut self.live {
+        // One that never took steers stays so: that is the first reason why it takes none.
+        if let Some(live) = self.live.as_mut().filter(|live| live.inbox != Inbox::Never) {
             live.inbox = Inbox::Closed;
         }
     }

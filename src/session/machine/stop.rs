@@ -78,6 +78,8 @@ impl<C: Code> Machine<C> {
     ) {
         self.settled += 1;
         self.closures -= 1;
+        // Else its sample would keep every later closure from being timed.
+        self.sample.take_if(|sample| sample.number == number);
         if let Some(standing) = code.standing() {
             standing.put(Place::Settled);
         }
@@ -144,6 +146,10 @@ impl<C: Code> Machine<C> {
         self.end_retry(cx, &mut next, Fate::Returned);
         self.discard_summaries(cx, &mut next);
         let run = self.live.as_ref().map(|live| live.id);
+        if self.live.is_some() {
+            // What a take guard holds is in delivery; without a commit it is returned, too.
+            self.extra_mut().returned_below = self.accepted;
+        }
         self.stop_live(cause, &mut next);
         self.rest(cx, &mut next);
         (next, Halted { withdrawn, run, retry })

@@ -1,0 +1,383 @@
+//! A machine on a desk: it plays the rest of the engine, books what the machine says, and checks
+//! after every step what must always hold.
+
+use std::collections::BTreeMap;
+
+use super::calls::failed;
+use super::spec::{Spec, ms};
+use crate::config::{Inbound, Queue};
+use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Priority, RunId};
+use crate::session::backlog::{Code, Item};
+use crate::session::cell::{Cell, Place, Standing};
+use crate::session::live::Inbox;
+use crate::session::machine::{
+    Claimed, Cx, Door, End, Finished, Machine, Phase, Slice, Started, Ticketed, Work,
+};
+use crate::session::next::{Landed, Next, NotAdmitted, Note, Tag};
+use crate::sync::Arc;
+use crate::time::Moment;
+
+/// A closure with a receipt: only where it stands matters here.
+#[derive(Clone)]
+pub(super) struct Job(Arc<Standing>);
+
+impl Code for Job {
+    fn standing(&self) -> Option<&Standing> {
+        Some(&self.0)
+    }
+
+    fn keep(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+}
+
+/// Anything that was admitted, by its number.
+#[derive(Clone)]
+pub(super) enum Thing {
+    Message(Arc<Cell>),
+    Closure(Arc<Standing>, Priority),
+}
+
+impl Thing {
+    pub(super) fn place(&self) -> Place {
+        match self {
+            Self::Message(cell) => cell.standing.place(),
+            Self::Closure(standing, _) => standing.place(),
+        }
+    }
+}
+
+/// Everything that a transition is told.
+pub(super) struct World {
+    pub(super) now: Moment,
+    pub(super) queue: Queue,
+    pub(super) inbound: Inbound,
+    pub(super) closure_cap: u32,
+    pub(super) door: Door,
+}
+
+impl World {
+    pub(super) fn cx(&self) -> Cx<'_> {
+        Cx {
+            now: self.now,
+            queue: &self.queue,
+            inbound: &self.inbound,
+            closure_cap: self.closure_cap,
+            door: self.door,
+            listening: true,
+        }
+    }
+}
+
+/// A run that was started: its id, its messages by number, which attempt it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Begun {
+    pub(super) run: u64,
+    pub(super) batch: Vec<u64>,
+    pub(super) attempt: u32,
+    /// Dropped messages that its summary stands for.
+    pub(super) summary_of: u32,
+}
+
+/// A run that came back: how it ended, and the fate of its batch.
+pub(super) type Back = (Outcome, Option<Fate>);
+
+pub(super) struct Desk {
+    pub(super) machine: Machine<Job>,
+    pub(super) world: World,
+    /// What the handler of every lane is.
+    pub(super) inbox: Inbox,
+    pub(super) lane_deadline: Option<u64>,
+    /// Tickets that are in a channel.
+    pub(super) out: Vec<Tag>,
+    pub(super) things: Vec<Thing>,
+    pub(super) fates: BTreeMap<u64, Fate>,
+    pub(super) notes: Vec<Note>,
+    /// The run in progress.
+    pub(super) run: Option<(Begun, Tag)>,
+    runs: u64,
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(super) fn with(change: impl FnOnce(&mut Queue)) -> Self {
+        let mut queue = Queue::default();
+        change(&mut queue);
+        let world = World {
+            now: Moment::START,
+            queue,
+            inbound: Inbound::default(),
+            closure_cap: 3,
+            door: Door::Open,
+        };
+        Self {
+            machine: Machine::new(),
+            world,
+            inbox: Inbox::Open,
+            lane_deadline: None,
+            out: Vec::new(),
+            things: Vec::new(),
+            fates: BTreeMap::new(),
+            notes: Vec::new(),
+            run: None,
+            runs: 0,
+        }
+    }
+
+    /// Carries out what a transition asked for, and checks what must hold after each.
+    pub(super) fn act(&mut self, next: Next<Job>) {
+        if let Some(tag) = next.ticket {
+            assert!(!self.out.contains(&tag), "a second ticket for {tag:?}");
+            self.out.push(tag);
+        }
+        if let Some(effects) = next.list {
+            assert_eq!(effects.order_violations, 0, "P2: the sentinel must read 0");
+            self.notes.extend(effects.notes);
+            for settlement in effects.settled {
+                self.book(&settlement.item, settlement.fate);
+            }
+        }
+        let (accepted, settled) = (self.things.len() as u64, self.fates.len() as u64);
+        assert!(self.machine.balances(), "P4: the machine's own books");
+        assert_eq!(accepted, settled + self.machine.pending(), "P4: accepted = fates + pending");
+        assert_eq!(self.out.len(), self.machine.tickets_out(), "tickets are counted");
+        if self.machine.phase() == Phase::Ready {
+            let wanted = self.machine.wanted().expect("a ready session has a head");
+            assert!(self.out.contains(&wanted), "a ready session has a live ticket: {wanted:?}");
+        }
+    }
+
+    fn book(&mut self, item: &Item<Job>, fate: Fate) {
+        let number = match item {
+            Item::Message(cell) => cell.standing.number(),
+            Item::Closure(job) => job.0.number(),
+        };
+        self.fate_of(number, fate);
+    }
+
+    fn fate_of(&mut self, number: u64, fate: Fate) {
+        let before = self.fates.insert(number, fate);
+        assert_eq!(before, None, "P4: message {number} has one fate");
+    }
+
+    /// Submits a message.
+    pub(super) fn offer(&mut self, spec: &Spec) -> Result<Landed, NotAdmitted> {
+        let cell = spec.cell(self.world.now);
+        let (next, answer) = self.machine.admit(&cell, spec.origin, &self.world.cx());
+        if answer.is_ok() {
+            assert_eq!(cell.standing.number(), self.things.len() as u64);
+            self.things.push(Thing::Message(cell));
+        }
+        self.act(next);
+        answer
+    }
+
+    /// Submits a message that must be accepted; answers its number.
+    pub(super) fn put(&mut self, spec: &Spec) -> u64 {
+        self.offer(spec).expect("the message is accepted");
+        self.things.len() as u64 - 1
+    }
+
+    /// Submits a message that must be accepted; answers why it did not get its way, if so.
+    pub(super) fn fallback(&mut self, spec: &Spec) -> Option<Fallback> {
+        self.offer(spec).expect("the message is accepted").fallback
+    }
+
+    /// Submits a closure: only lane, priority and origin of the description count.
+    pub(super) fn offer_closure(&mut self, spec: &Spec) -> Result<Landed, NotAdmitted> {
+        let standing = Arc::new(Standing::default());
+        let job = Job(Arc::clone(&standing));
+        let (lane, cx) = (LaneId(spec.lane), self.world.cx());
+        let (next, answer) = self.machine.admit_closure(job, lane, spec.priority, spec.origin, &cx);
+        if answer.is_ok() {
+            self.things.push(Thing::Closure(standing, spec.priority));
+        }
+        self.act(next);
+        answer.map_err(|(refused, _)| refused)
+    }
+
+    pub(super) fn put_closure(&mut self) -> u64 {
+        self.offer_closure(&Spec::new(None)).expect("the closure is accepted");
+        self.things.len() as u64 - 1
+    }
+
+    fn ticketed(&self, tag: Tag) -> Ticketed {
+        Ticketed {
+            tag,
+            issued: self.world.now,
+            warning: ms(2000),
+            inbox: self.inbox,
+            deadline: self.lane_deadline.map(ms),
+        }
+    }
+
+    /// The ticket of the run in progress, as its worker holds it.
+    pub(super) fn ticket_of_run(&self) -> Ticketed {
+        let (_, tag) = self.run.as_ref().expect("a run is in progress");
+        self.ticketed(*tag)
+    }
+
+    pub(super) fn has_window(&self) -> bool {
+        self.machine.extra.as_deref().is_some_and(|extra| extra.window.is_some())
+    }
+
+    /// When the open window closes by itself, in milliseconds.
+    pub(super) fn closes(&self) -> Option<u64> {
+        let window = self.machine.extra.as_deref()?.window.as_ref()?;
+        let closes = window.closes(&self.world.queue).since(Moment::START);
+        Some(u64::try_from(closes.as_millis()).expect("a short time"))
+    }
+
+    /// The id of the next run.
+    pub(super) fn next_run(&self) -> u64 {
+        self.runs + 1
+    }
+
+    fn begun(&mut self, started: &Started<Job>, tag: Tag) -> Begun {
+        let (batch, summary_of) = match &started.work {
+            Work::Closure(job) => (vec![job.0.number()], 0),
+            Work::Messages(batch) => {
+                (batch.iter().map(|c| c.standing.number()).collect(), batch.summary_of())
+            }
+        };
+        assert_eq!(started.lane, tag.lane, "a run executes in the lane of its ticket");
+        let (run, attempt) = (started.run.get(), started.attempt);
+        let begun = Begun { run, batch, attempt, summary_of };
+        self.run = Some((begun.clone(), tag));
+        begun
+    }
+
+    /// A worker receives this ticket; nothing if it was a misfit.
+    pub(super) fn redeem(&mut self, tag: Tag) -> Option<Begun> {
+        let at = self.out.iter().position(|out| *out == tag).expect("the ticket is out");
+        self.out.swap_remove(at);
+        let (ticket, run) = (self.ticketed(tag), RunId::new(self.runs + 1));
+        let (next, claimed) = self.machine.claim(&ticket, run, &self.world.cx());
+        let begun = match claimed {
+            Claimed::Run(started) => {
+                self.runs += 1;
+                Some(self.begun(&started, tag))
+            }
+            Claimed::Misfit => None,
+        };
+        self.act(next);
+        begun
+    }
+
+    /// The ticket that fits is redeemed: what starts?
+    pub(super) fn start(&mut self) -> Begun {
+        assert_eq!(self.machine.phase(), Phase::Ready, "something can start");
+        let tag = self.machine.wanted().expect("a ready session has a head");
+        self.redeem(tag).expect("the ticket fits")
+    }
+
+    /// Submits a message to an idle session and starts it; answers the run.
+    pub(super) fn running(&mut self, spec: &Spec) -> u64 {
+        let number = self.put(spec);
+        let begun = self.start();
+        assert_eq!(begun.batch, [number]);
+        begun.run
+    }
+
+    /// The id of the run in progress.
+    pub(super) fn live(&self) -> u64 {
+        self.machine.live().map_or(0, |live| live.id.get())
+    }
+
+    /// The handler of `run` comes back; `None` if the run is stale. With `slice`, the same worker
+    /// would go on.
+    pub(super) fn come_back(
+        &mut self,
+        run: u64,
+        end: &End,
+        slice: bool,
+    ) -> Option<(Back, Option<Begun>)> {
+        let current = self.run.clone();
+        let slice = current
+            .as_ref()
+            .filter(|_| slice)
+            .map(|(_, tag)| Slice { ticket: self.ticketed(*tag), run: RunId::new(self.runs + 1) });
+        let (next, finished) =
+            self.machine.finish(RunId::new(run), end, slice.as_ref(), &self.world.cx());
+        let Finished::Ended(ended, started) = finished else {
+            self.act(next);
+            return None;
+        };
+        let (begun, tag) = current.expect("only a run that was started can end");
+        self.run = None;
+        if let Some(fate) = ended.fate {
+            begun.batch.iter().for_each(|number| self.fate_of(*number, fate));
+        }
+        let started = started.map(|started| {
+            self.runs += 1;
+            self.begun(&started, tag)
+        });
+        self.act(next);
+        Some(((ended.outcome, ended.fate), started))
+    }
+
+    fn back(&mut self, end: &End) -> Back {
+        let run = self.live();
+        self.come_back(run, end, false).expect("the run is live").0
+    }
+
+    pub(super) fn done(&mut self) -> Back {
+        self.back(&End::Done(None))
+    }
+
+    pub(super) fn fail(&mut self) -> Back {
+        self.back(&failed())
+    }
+
+    pub(super) fn panic(&mut self) -> Back {
+        self.back(&End::Panicked { error: "boom".into() })
+    }
+
+    pub(super) fn abandon(&mut self, run: u64, cause: Cause) -> bool {
+        let (next, gone) = self.machine.abandon(RunId::new(run), cause, &self.world.cx());
+        if gone.is_some() {
+            self.run = None;
+        }
+        self.act(next);
+        gone.is_some()
+    }
+
+    /// The timer fires, if it is due.
+    pub(super) fn fire(&mut self) {
+        if let Some(at) = self.machine.armed().filter(|at| *at <= self.world.now) {
+            let next = self.machine.fire(at, &self.world.cx());
+            self.act(next);
+        }
+    }
+
+    /// Time passes, and the timer fires on the way at the right moments.
+    pub(super) fn pass(&mut self, millis: u64) {
+        let until = self.world.now.plus(ms(millis));
+        while let Some(at) = self.machine.armed().filter(|at| *at <= until) {
+            self.world.now = self.world.now.max(at);
+            self.fire();
+        }
+        self.world.now = until;
+    }
+
+    /// Time passes, and the timer is late.
+    pub(super) fn pass_unnoticed(&mut self, millis: u64) {
+        self.world.now = self.world.now.plus(ms(millis));
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.machine.phase()
+    }
+
+    pub(super) fn fate(&self, number: u64) -> Option<Fate> {
+        self.fates.get(&number).copied()
+    }
+
+    /// What stopped the run in progress.
+    pub(super) fn stopped(&self) -> Option<Cause> {
+        self.machine.live().and_then(|live| live.stop)
+    }
+}

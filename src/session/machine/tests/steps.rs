@@ -1,0 +1,182 @@
+//! Random steps: everything that hosts, workers, runs and the clock can do to a session.
+
+use proptest::prelude::*;
+
+use super::model_run::How;
+use super::spec::Spec;
+use crate::model::{Cause, Drop, Mode, Priority};
+use crate::session::machine::Origin;
+
+/// Which run a call names.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which {
+    Live,
+    /// One that is not live: fenced, or never begun.
+    Other,
+}
+
+/// Which guard a run lets go of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Hold {
+    Current,
+    Stale,
+}
+
+/// A setting that changes between two transitions.
+#[derive(Clone, Debug)]
+pub(super) enum Knob {
+    Cap(u32),
+    Drop(Drop),
+    Debounce(u64),
+    Reset(bool),
+    MaxBatch(u32),
+    Mode(Mode),
+    StopAuthority(bool),
+    Steerable(bool),
+    LaneDeadline(Option<u64>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Submit(Spec),
+    Closure(Spec),
+    /// A worker receives one of the tickets that are out.
+    Claim(prop::sample::Index),
+    ComeBack(Which, How, bool),
+    Take(Which, usize),
+    Commit(Which, Hold),
+    Restore(Which, Hold),
+    End(Which, usize),
+    Hold(Which, bool),
+    Stop,
+    Interrupt(Option<Which>),
+    Withdraw(prop::sample::Index),
+    /// Time passes, and the timer keeps up.
+    Pass(u64),
+    /// Time passes, and the timer is late.
+    PassUnnoticed(u64),
+    Fire,
+    OwnMode(Option<Mode>),
+    Turn(Knob),
+    Abandon(Which),
+    Drain,
+    /// The drain's deadline, or a close.
+    Close(Cause),
+}
+
+fn mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![
+        3 => Just(Mode::Followup),
+        4 => Just(Mode::Collect),
+        5 => Just(Mode::Steer),
+        4 => Just(Mode::SteerBacklog),
+        2 => Just(Mode::Interrupt),
+    ]
+}
+
+fn spec() -> impl Strategy<Value = Spec> {
+    let priority = prop_oneof![
+        1 => Just(Priority::Background),
+        5 => Just(Priority::Normal),
+        1 => Just(Priority::Foreground),
+    ];
+    let who =
+        prop_oneof![6 => Just(("", None)), 1 => Just(("b", None)), 1 => Just(("", Some("irc")))];
+    let lane = prop_oneof![6 => Just(0u16), 1 => Just(1)];
+    let attempts = prop_oneof![3 => Just(1u32), 1 => Just(2), 1 => Just(3)];
+    let deadline = prop_oneof![8 => Just(None), 1 => Just(Some(700u64))];
+    let ttl = prop_oneof![5 => Just(None), 1 => Just(Some(50)), 1 => Just(Some(400)), 1 => Just(Some(2500u64))];
+    // 0 stands for the run that is live then.
+    let expect = prop_oneof![20 => Just(None), 1 => Just(Some(0)), 1 => Just(Some(999u64))];
+    let spawned = prop::bool::weighted(0.2);
+    let mode = prop_oneof![5 => mode().prop_map(Some), 1 => Just(None)];
+    let parts = (mode, lane, priority, who, attempts, deadline, ttl, expect, spawned);
+    parts.prop_map(
+        |(mode, lane, priority, (authority, route), attempts, deadline, ttl, expect, spawned)| {
+            let origin = if spawned { Origin::Run } else { Origin::Outside };
+            Spec { mode, lane, priority, authority, route, attempts, deadline, ttl, expect, origin }
+        },
+    )
+}
+
+fn knob() -> impl Strategy<Value = Knob> {
+    let drop = prop_oneof![Just(Drop::Old), Just(Drop::New), Just(Drop::Summarize)];
+    prop_oneof![
+        (1u32..8).prop_map(Knob::Cap),
+        drop.prop_map(Knob::Drop),
+        prop_oneof![Just(0), Just(300), Just(1000u64)].prop_map(Knob::Debounce),
+        any::<bool>().prop_map(Knob::Reset),
+        (1u32..5).prop_map(Knob::MaxBatch),
+        mode().prop_map(Knob::Mode),
+        any::<bool>().prop_map(Knob::StopAuthority),
+        any::<bool>().prop_map(Knob::Steerable),
+        prop_oneof![2 => Just(None), 1 => Just(Some(600u64))].prop_map(Knob::LaneDeadline),
+    ]
+}
+
+fn which() -> impl Strategy<Value = Which> {
+    prop_oneof![12 => Just(Which::Live), 1 => Just(Which::Other)]
+}
+
+fn hold() -> impl Strategy<Value = Hold> {
+    prop_oneof![12 => Just(Hold::Current), 1 => Just(Hold::Stale)]
+}
+
+fn time() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(1), Just(50), Just(299), Just(400), Just(700), Just(1000), Just(6000u64)]
+}
+
+/// What a run does.
+fn of_runs() -> impl Strategy<Value = Step> {
+    let how = prop_oneof![3 => Just(How::Done), 3 => Just(How::Failed), 1 => Just(How::Panicked)];
+    let caller = prop_oneof![4 => Just(1usize), 1 => Just(2)];
+    prop_oneof![
+        6 => (which(), how, any::<bool>()).prop_map(|(w, how, slice)| Step::ComeBack(w, how, slice)),
+        6 => (which(), caller.clone()).prop_map(|(which, caller)| Step::Take(which, caller)),
+        4 => (which(), hold()).prop_map(|(which, hold)| Step::Commit(which, hold)),
+        3 => (which(), hold()).prop_map(|(which, hold)| Step::Restore(which, hold)),
+        2 => (which(), caller).prop_map(|(which, caller)| Step::End(which, caller)),
+        1 => (which(), any::<bool>()).prop_map(|(which, open)| Step::Hold(which, open)),
+    ]
+}
+
+/// What hosts do.
+fn of_hosts() -> impl Strategy<Value = Step> {
+    let cause = prop_oneof![Just(Cause::Close), Just(Cause::Drain)];
+    prop_oneof![
+        100 => spec().prop_map(Step::Submit),
+        12 => spec().prop_map(Step::Closure),
+        12 => any::<prop::sample::Index>().prop_map(Step::Withdraw),
+        5 => Just(Step::Stop),
+        8 => prop::option::of(which()).prop_map(Step::Interrupt),
+        6 => prop::option::of(mode()).prop_map(Step::OwnMode),
+        10 => knob().prop_map(Step::Turn),
+        4 => which().prop_map(Step::Abandon),
+        1 => Just(Step::Drain),
+        1 => cause.prop_map(Step::Close),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => of_hosts(),
+        6 => of_runs(),
+        4 => any::<prop::sample::Index>().prop_map(Step::Claim),
+        3 => time().prop_map(Step::Pass),
+        1 => time().prop_map(Step::PassUnnoticed),
+        1 => Just(Step::Fire),
+    ]
+}
+
+/// What a case begins with, besides its steps.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    pub(super) knobs: Vec<Knob>,
+    pub(super) steer_rounds: u32,
+}
+
+pub(super) fn case() -> impl Strategy<Value = (Start, Vec<Step>)> {
+    let start = (prop::collection::vec(knob(), 0..5), 1u32..4)
+        .prop_map(|(knobs, steer_rounds)| Start { knobs, steer_rounds });
+    (start, prop::collection::vec(step(), 1..80))
+}
