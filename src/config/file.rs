@@ -63,7 +63,7 @@ fn misread(text: &str, name: &str, at: usize, what: &str, place: Option<&Place>)
     };
     let known = Config::ranges().into_iter().find(|(known, _)| *known == key.general());
     let range = known.map(|(_, range)| format!(": the range is {range}"));
-    let told = what.contains("unknown field") || what.contains("(paused)");
+    let told = what.contains(" field `") || what.contains("(paused)");
     let range = range.filter(|_| !told).unwrap_or_default();
     located(text, name, at, &format!("{key}: {what}{range}"))
 }
@@ -198,6 +198,10 @@ mod tests {
         assert!(told.contains("comes twice") && told.starts_with("f.json:2:"), "{told}");
         assert!(json_error("{\"queue\":\n {,}}").starts_with("f.json:2:3: "));
         assert!(json_error("").starts_with("f.json:1:1: "));
+        assert!(json_error("{\"queue\": {\"mode\": {\"steer\": null}}}").contains("a word"));
+        assert!(
+            json_error("{\"queue\": {\"cap\": 1, \"cap\": 2}}").ends_with("duplicate field `cap`")
+        );
         for text in ["[]", "{\"queue\": [\"steer\"]}", "{\"agents\": [[\"a\"]]}"] {
             assert!(json_error(text).contains("expected a table"), "{text}");
         }

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::cli::setup::Usage;
 
+/// Levels of tables and lists; the reader of JSON5 takes a piece of stack for each.
+const DEPTH_MAX: usize = 100;
+
 /// What has not been taken yet.
 pub struct Source {
     root: Value,
@@ -22,6 +25,8 @@ impl Source {
                 Ok(value)
             });
             json(read.map_err(|error| format!("{name}: not YAML: {error}"))?)
+        } else if depth(text) > DEPTH_MAX {
+            return Err(format!("{name}: not JSON5: more than {DEPTH_MAX} levels"));
         } else {
             json5::from_str(text).map_err(|error| format!("{name}: not JSON5: {error}"))?
         };
@@ -51,6 +56,35 @@ impl Source {
         }
         paths
     }
+}
+
+/// How deep the tables and lists of a JSON5 text are nested, outside its texts and comments.
+fn depth(text: &str) -> usize {
+    let (mut now, mut most) = (0_usize, 0);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '{' | '[' => now += 1,
+            '}' | ']' => now = now.saturating_sub(1),
+            '"' | '\'' => loop {
+                match chars.next() {
+                    Some('\\') => drop(chars.next()),
+                    Some(inside) if inside != c => {}
+                    _ => break,
+                }
+            },
+            '/' if chars.peek() == Some(&'/') => {
+                chars.by_ref().take_while(|c| !"\n\r\u{2028}\u{2029}".contains(*c)).for_each(drop);
+            }
+            '/' if chars.next_if_eq(&'*').is_some() => {
+                while chars.next().is_some_and(|c| c != '*' || chars.peek() != Some(&'/')) {}
+                chars.next();
+            }
+            _ => {}
+        }
+        most = most.max(now);
+    }
+    most
 }
 
 fn take(from: &mut Value, names: &[&str]) -> Option<Value> {
@@ -155,5 +189,17 @@ mod tests {
         let error = Source::read("a: [", Path::new("x.yml")).err().expect("it is wrong");
         assert!(error.contains("line"), "{error}");
         assert!(Source::read("[]", Path::new("x.json")).is_err());
+    }
+
+    #[test]
+    fn depth_counts_tables_and_lists_outside_texts_and_comments() {
+        let text = "{a: [\"[[\\\"[\", '{{\"', /* [[ * [ */ 1], // [[[[\n b: {c: [[]]}}";
+        assert_eq!(depth(text), 4);
+        let nested = |levels| format!("{}1{}", "{a:".repeat(levels), "}".repeat(levels));
+        assert!(Source::read(&nested(DEPTH_MAX), Path::new("x.json")).is_ok());
+        for levels in [DEPTH_MAX + 1, 100_000] {
+            let error = Source::read(&nested(levels), Path::new("x.json")).err();
+            assert!(error.expect("it is too deep").contains("100 levels"));
+        }
     }
 }
