@@ -36,6 +36,7 @@ impl Core {
         cause: Cause,
     ) -> Result<(), Error> {
         let shared = &self.shared;
+        session.ended(run.get());
         let (abandoned, lane) = shared.transition(session, shared.now(), |m, cx| {
             let lane = m.live().map(|live| live.lane);
             let (next, abandoned) = m.abandon(run, cause, cx);
@@ -44,7 +45,6 @@ impl Core {
         let (Some(abandoned), Some(lane)) = (abandoned, lane) else {
             return Err(Error::Stale(run));
         };
-        session.ended();
         self.staff.crew.waits.forget(session.serial, run);
         let door = shared.doors.get(lane);
         let (key, name) = (Arc::clone(&session.key), Arc::clone(&door.name));

@@ -6,9 +6,9 @@ use super::overrides::Overrides;
 use super::submit;
 use crate::config::Config;
 use crate::lane::Staff;
-use crate::model::Error;
+use crate::model::{Error, Message};
 use crate::run::{Crew, Shared, WaitGraph};
-use crate::session::{LANES_MAX, Renderer, SWEEP, What};
+use crate::session::{Hooks, LANES_MAX, SWEEP, What};
 use crate::sync::{Arc, Mutex, par};
 use crate::time::{Clock, ManualClock};
 use crate::watch::Event;
@@ -18,7 +18,7 @@ use crate::watch::Event;
 pub struct Builder {
     config: Config,
     clock: Option<ManualClock>,
-    renderer: Option<Renderer>,
+    hooks: Hooks,
 }
 
 /// One message of a batch, as a renderer sees it.
@@ -33,7 +33,7 @@ pub struct Line<'a> {
 
 impl Builder {
     pub(super) fn new(config: Config) -> Self {
-        Self { config, clock: None, renderer: None }
+        Self { config, clock: None, hooks: Hooks::default() }
     }
 
     /// A clock that is turned by hand, with [`Engine::advance`]: for tests and simulations.
@@ -48,7 +48,7 @@ impl Builder {
         mut self,
         render: impl Fn(&[Line<'_>], &[&str]) -> String + Send + Sync + 'static,
     ) -> Self {
-        self.renderer = Some(Box::new(move |batch| {
+        self.hooks.renderer = Some(Box::new(move |batch| {
             let lines: Vec<_> = batch
                 .iter()
                 .map(|cell| Line {
@@ -60,6 +60,18 @@ impl Builder {
             let summary: Vec<&str> = summary.collect();
             render(&lines, &summary).into()
         }));
+        self
+    }
+
+    /// The host's line about a message that gives way under `drop = "summarize"`; white space is
+    /// folded, and it is cut at 160 characters. Default: the sender and the beginning of the text.
+    /// Called for each message before it is admitted, on the thread that submits it, with no lock
+    /// held; so it must be quick.
+    pub fn summarizer(
+        mut self,
+        summarize: impl Fn(&Message) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.summarizer = Some(Box::new(summarize));
         self
     }
 
@@ -77,7 +89,7 @@ impl Builder {
         let staff = Arc::new(Staff::new(LANES_MAX, crew));
         let clock = self.clock.clone().map_or_else(Clock::real, Clock::Manual);
         let hire: Arc<dyn crate::session::Hire<_>> = Arc::clone(&staff) as Arc<_>;
-        let shared = Arc::new(Shared::new(self.config, clock, hire, self.renderer));
+        let shared = Arc::new(Shared::new(self.config, clock, hire, self.hooks));
         // `main` is lane 0; the others follow by name.
         let lanes = shared.config.lanes.clone();
         let main = lanes.get_key_value("main");

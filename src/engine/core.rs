@@ -9,7 +9,7 @@ use crate::lane::{Handler, HandlerOptions, Staff};
 use crate::model::{BoxError, Error, Reply};
 use crate::run::{Closure, Run, Shared};
 use crate::session::{Inbox, Session as Keyed};
-use crate::sync::on::{Thread, become_kind};
+use crate::sync::on::{Thread, become_kind, kind};
 use crate::sync::oneshot::{Latch, Waited, deadline};
 use crate::sync::{Arc, Mutex, thread};
 use crate::watch::{Event, LogSink, Observer, Ring};
@@ -200,11 +200,11 @@ impl Engine {
         self.shared().bus.behind()
     }
 
-    /// Blocks until every event so far is delivered; false if the time is over first. Not inside
-    /// an observer.
+    /// Blocks until every event so far is delivered; false if the time is over first, and at once
+    /// inside an observer, which would wait for itself.
     #[must_use]
     pub fn settle_events(&self, timeout: Duration) -> bool {
-        self.shared().bus.settle(0, deadline(timeout)) == Waited::Set
+        kind() != Thread::Events && self.shared().bus.settle(0, deadline(timeout)) == Waited::Set
     }
 
     /// Turns a hand-cranked clock, and does all that comes due on the way, on this thread.

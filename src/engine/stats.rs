@@ -36,7 +36,8 @@ impl Engine {
     pub fn audit(&self) -> Audit {
         let doors = &self.shared().doors;
         let room = self.shared().table.room() as u64;
-        let mut audit = Audit { room, ..Audit::default() };
+        let mut audit =
+            Audit { room, timers: self.shared().timer.len() as u64, ..Audit::default() };
         self.shared().table.for_each(|session| {
             let mut locked = session.lock();
             let pending = locked.machine.pending();

@@ -9,7 +9,7 @@ use crate::session::{Cell, Door, Landed, NotAdmitted, Origin};
 use crate::sync::atomic::Ordering;
 use crate::sync::on::{Thread, confined_to, kind};
 use crate::sync::{Arc, caught};
-use crate::watch::{Count, Event, Room};
+use crate::watch::{Count, Room};
 
 use super::Engine;
 
@@ -245,17 +245,8 @@ pub(super) fn message_from(
     origin: Origin,
     depth: u8,
 ) -> Result<Receipt, Refused> {
-    match admit(shared, known, message, origin, depth) {
-        Ok(receipt) => Ok(receipt),
-        Err((message, no)) => {
-            shared.counters.add(Count::Refused, 1);
-            let (reason, detail) = (no.reason, no.detail.clone());
-            let id = message.id.clone().map(crate::model::MessageId::Given);
-            let key = Arc::clone(&message.key);
-            shared.bus.say(shared.now(), || Event::Refused { id, key, reason, detail });
-            Err(no.of(message))
-        }
-    }
+    admit(shared, known, message, origin, depth)
+        .map_err(|(message, no)| shared.refuse(message, no.reason, no.detail))
 }
 
 fn admit(
@@ -315,7 +306,9 @@ fn cell(
     let expires = details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl));
     let deadline = details.deadline;
     let attempts = details.attempts.unwrap_or(queue.attempts);
+    let summary = shared.summarize(&message);
     let mut cell = Cell::new(message, serial, door.id);
+    cell.summary = summary;
     (cell.expires, cell.deadline, cell.attempts, cell.depth) = (expires, deadline, attempts, depth);
     cell.crowded = door.gate.word().is_full();
     cell

@@ -119,8 +119,8 @@ impl Execution<'_> {
             End::Done(reply) => reply.clone(),
             _ => None,
         };
-        run.session().ended();
         let id = run.id();
+        run.session().ended(id.get());
         let slice = slice.map(|(ticket, next)| Slice { ticket: *ticket, run: next });
         let finished = self.shared.transition(run.session(), self.now, |machine, cx| {
             machine.finish(id, end, slice.as_ref(), cx)

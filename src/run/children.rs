@@ -5,48 +5,61 @@ use super::{Run, Session, Shared};
 use crate::model::{Message, Reason, Refused};
 use crate::session::{Cell, Origin, Registration};
 use crate::sync::{Arc, Mutex};
+use crate::watch::Room;
 
 /// The living children of one run.
 pub(crate) struct Children {
     shared: Arc<Shared>,
+    /// A leaf lock.
     family: Mutex<Family>,
 }
 
-enum Family {
-    Growing(Vec<(Arc<Session>, Arc<Cell>)>, Option<Registration>),
+#[derive(Default)]
+struct Family {
+    course: Course,
+    living: Vec<(Arc<Session>, Arc<Cell>)>,
+    /// Places of children that are being submitted.
+    unborn: usize,
+    registration: Option<Registration>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Course {
+    #[default]
+    Growing,
     /// The parent is stopped or has failed: whoever is born now is recalled at once.
     Cancelled,
 }
 
 impl Children {
     fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, family: Mutex::new(Family::Growing(Vec::new(), None)) }
+        Self { shared, family: Mutex::default() }
+    }
+
+    /// Takes everybody and the registration out.
+    fn empty(&self, course: Course) -> (Vec<(Arc<Session>, Arc<Cell>)>, Option<Registration>) {
+        let mut family = self.family.lock();
+        family.course = course;
+        (std::mem::take(&mut family.living), family.registration.take())
     }
 
     /// Recalls every child: queued ones are withdrawn, running ones stopped, cause `parent`.
     pub(crate) fn cancel(&self) {
-        let family = std::mem::replace(&mut *self.family.lock(), Family::Cancelled);
-        if let Family::Growing(children, registration) = family {
-            // The registration may be what calls us: it is let go without waiting.
-            if let Some(registration) = registration {
-                registration.forget();
-            }
-            for (session, cell) in children {
-                self.recall(&session, &cell);
-            }
+        let (living, registration) = self.empty(Course::Cancelled);
+        // The registration may be what calls us: it is let go without waiting.
+        if let Some(registration) = registration {
+            registration.forget();
+        }
+        for (session, cell) in living {
+            self.recall(&session, &cell);
         }
     }
 
     /// The parent is done: its children go on without it. Also ends the ring of token, callback
     /// and registration, which would hold the engine for ever.
     pub(crate) fn let_go(&self) {
-        let mut family = self.family.lock();
-        if let Family::Growing(children, registration) = &mut *family {
-            let gone = (std::mem::take(children), registration.take());
-            drop(family);
-            // May wait for the callback, which takes the lock.
-            drop(gone);
-        }
+        // Dropped without the lock: it may wait for the callback, which takes the lock.
+        drop(self.empty(Course::Growing));
     }
 
     fn recall(&self, session: &Arc<Session>, cell: &Arc<Cell>) {
@@ -54,26 +67,43 @@ impl Children {
         self.shared.transition(session, now, |m, cx| (m.recall(cell, cx), ()));
     }
 
-    /// How many live; the dead are forgotten on the way.
-    fn count(&self) -> usize {
-        match &mut *self.family.lock() {
-            Family::Growing(children, _) => {
-                children.retain(|(_, cell)| cell.telling.get().is_none());
-                children.len()
-            }
-            Family::Cancelled => 0,
+    /// P9: takes a place for one more, which `add` or `give_place` gives back. The dead are
+    /// forgotten on the way.
+    fn take_place(&self, limit: usize) -> Room {
+        let mut family = self.family.lock();
+        family.living.retain(|(_, cell)| cell.telling.get().is_none());
+        if family.living.len() + family.unborn >= limit {
+            return Room::Full;
         }
+        family.unborn += 1;
+        Room::Taken
+    }
+
+    fn give_place(&self) {
+        self.family.lock().unborn -= 1;
     }
 
     fn add(&self, session: Arc<Session>, cell: Arc<Cell>) {
         {
             let mut family = self.family.lock();
-            if let Family::Growing(children, _) = &mut *family {
-                children.push((session, cell));
+            family.unborn -= 1;
+            if family.course == Course::Growing {
+                family.living.push((session, cell));
                 return;
             }
         }
         self.recall(&session, &cell);
+    }
+
+    /// Keeps the registration, unless the callback has run already.
+    fn hears_by(&self, registration: Registration) {
+        let mut family = self.family.lock();
+        if family.course == Course::Growing {
+            family.registration = Some(registration);
+        } else {
+            drop(family);
+            registration.forget();
+        }
     }
 }
 
@@ -88,14 +118,17 @@ impl Run {
     pub fn spawn(&self, message: Message) -> Result<Receipt, Refused> {
         let children = self.rare().children.get_or_init(|| self.found_family());
         let limit = self.shared.config.limits.children;
-        if children.count() >= limit {
+        if children.take_place(limit) == Room::Full {
             let detail = format!("run {} has {limit} living children: the bound", self.id);
-            return Err(Refused::new(message, Reason::Full, detail));
+            return Err(self.shared.refuse(message, Reason::Full, detail));
         }
-        let receipt = self.spawn_detached(message)?;
-        if let Some(cell) = &receipt.cell {
-            let session = self.shared.table.session_shared(&cell.message.key);
-            children.add(session, Arc::clone(cell));
+        let receipt = self.spawn_detached(message).inspect_err(|_| children.give_place())?;
+        match &receipt.cell {
+            Some(cell) => {
+                let session = self.shared.table.session_shared(&cell.message.key);
+                children.add(session, Arc::clone(cell));
+            }
+            None => children.give_place(),
         }
         Ok(receipt)
     }
@@ -105,11 +138,7 @@ impl Run {
         // A stop reaches the children at once, not only when the handler comes back.
         let heard = Arc::clone(&children);
         let registration = self.token().on_cancel(move |_| heard.cancel());
-        if let Family::Growing(_, slot) = &mut *children.family.lock() {
-            *slot = Some(registration);
-        } else {
-            // Stopped already: the callback has run.
-        }
+        children.hears_by(registration);
         children
     }
 
@@ -122,7 +151,7 @@ impl Run {
         let limit = self.shared.config.limits.spawn_depth;
         if depth > limit {
             let detail = format!("runs may spawn {limit} levels deep, this would be {depth}");
-            return Err(Refused::new(message, Reason::Full, detail));
+            return Err(self.shared.refuse(message, Reason::Full, detail));
         }
         let door = self.shared.doors.get(self.lane);
         if message.lane.is_none() {

@@ -260,6 +260,8 @@ impl Run {
         let child = self.token().child();
         let at = self.shared.now().plus(timeout);
         self.shared.timer.arm(at, crate::session::What::Token(child.clone()));
+        // P9: it may be dropped long before its time; each new one pays for the sweep of such.
+        self.shared.timer.give_up();
         child
     }
 

@@ -178,6 +178,8 @@ pub(crate) struct Cell {
     pub(crate) depth: u8,
     /// Whether its lane had no slot to spare when it came: then it is told that it waits.
     pub(crate) crowded: bool,
+    /// The host's line about it, should it have to give way.
+    pub(crate) summary: Option<Box<str>>,
     /// 1 once the steer half of a steer-backlog was delivered. Written under the session's lock.
     seen: AtomicU8,
     /// 1 once it was accepted as a steer-backlog. Written under the session's lock.
@@ -197,6 +199,7 @@ impl Cell {
             lane,
             depth: 0,
             crowded: false,
+            summary: None,
             seen: AtomicU8::new(0),
             half: AtomicU8::new(0),
         }

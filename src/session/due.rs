@@ -21,7 +21,7 @@ impl<C: Code> Due for What<C> {
     fn wanted(&self, at: Moment) -> bool {
         match self {
             Self::Session(session) => session.armed() == at.nanos() + 1,
-            Self::Token(token) => token.cancelled().is_none(),
+            Self::Token(token) => token.cancelled().is_none() && token.is_held(),
             Self::Sweep => true,
         }
     }

@@ -36,6 +36,6 @@ pub use machine::{Verdict, Withdrawn};
 pub(crate) use next::{Landed, NotAdmitted, Tag};
 pub(crate) use render::turn_text;
 pub(crate) use session::Session;
-pub(crate) use shared::{Hire, Renderer, Shared};
+pub(crate) use shared::{Hire, Hooks, Shared};
 pub use token::{Cancelled, Registration, Token};
 pub(crate) use token::{cause_number, numbered_cause};

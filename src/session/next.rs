@@ -132,7 +132,11 @@ pub(crate) enum Note {
     Dequeued {
         tag: Tag,
         wait: Duration,
-        exceeded: Exceeded,
+    },
+    /// The ticket had waited longer than its lane warns about.
+    WaitExceeded {
+        tag: Tag,
+        wait: Duration,
     },
     Started {
         run: RunId,
@@ -168,13 +172,6 @@ pub(crate) enum Note {
         count: u32,
     },
     Idle,
-}
-
-/// Whether a ticket waited longer than its lane warns about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exceeded {
-    No,
-    Yes,
 }
 
 /// Why a message was not admitted.

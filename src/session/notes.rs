@@ -2,13 +2,31 @@
 
 use super::backlog::Code;
 use super::batch::Batch;
-use super::next::{Exceeded, Note};
+use super::next::{Note, Tag};
 use super::render::merged;
 use super::session::Session;
 use super::shared::Shared;
-use crate::model::MessageId;
+use crate::model::{Message, MessageId, Reason, Refused};
 use crate::sync::{Arc, caught};
-use crate::watch::{Event, Spoken};
+use crate::watch::{Count, Event, Spoken};
+
+impl<C: Code> Shared<C> {
+    /// Counts and tells a refusal, and hands the message back.
+    #[cold]
+    pub(crate) fn refuse(&self, message: Message, reason: Reason, detail: String) -> Refused {
+        self.counters.add(Count::Refused, 1);
+        let id = message.id.clone().map(MessageId::Given);
+        let (key, words) = (Arc::clone(&message.key), detail.clone());
+        self.bus.say(self.now(), || Event::Refused { id, key, reason, detail: words });
+        Refused::new(message, reason, detail)
+    }
+}
+
+/// A lane's name and the tickets in it.
+fn ready<C: Code>(shared: &Shared<C>, tag: Tag) -> (Arc<str>, u32) {
+    let door = shared.doors.get(tag.lane);
+    (Arc::clone(&door.name), door.gate.word().tickets)
+}
 
 /// The event of a note. P7: it may call for names and open calls, so no lock is held.
 pub(super) fn event<C: Code>(shared: &Shared<C>, session: &Session<C>, note: Note) -> Event {
@@ -33,13 +51,13 @@ pub(super) fn event<C: Code>(shared: &Shared<C>, session: &Session<C>, note: Not
             let id = made(number);
             Event::Fate { id, key, fate, run, outcome, policy: None, kept: None }
         }
-        Note::Dequeued { tag, wait, exceeded } => {
-            let door = shared.doors.get(tag.lane);
-            let (lane, depth) = (Arc::clone(&door.name), door.gate.word().tickets);
-            match exceeded {
-                Exceeded::No => Event::LaneDequeue { lane, key, depth, wait },
-                Exceeded::Yes => Event::WaitExceeded { lane, key, depth, wait },
-            }
+        Note::Dequeued { tag, wait } => {
+            let (lane, depth) = ready(shared, tag);
+            Event::LaneDequeue { lane, key, depth, wait }
+        }
+        Note::WaitExceeded { tag, wait } => {
+            let (lane, depth) = ready(shared, tag);
+            Event::WaitExceeded { lane, key, depth, wait }
         }
         Note::Started { run, lane, batch, number, attempt } => {
             let lane = shared.lane_name(lane);

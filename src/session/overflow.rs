@@ -31,8 +31,10 @@ pub(crate) struct Lines {
 pub(crate) struct Overflow(Vec<Summary>);
 
 impl Overflow {
-    /// Keeps `line` about `cell`; the oldest line of any summary goes if there are `cap` already.
-    pub(crate) fn keep(&mut self, cell: &Arc<Cell>, line: Box<str>, cap: u32) {
+    /// Keeps a line about `cell`; the oldest line of any summary goes if there are `cap` already.
+    pub(crate) fn keep(&mut self, cell: &Arc<Cell>, cap: u32) {
+        let built_in = || one_line(cell.message.sender(), &cell.message.text);
+        let line = cell.summary.clone().unwrap_or_else(built_in);
         let total: usize = self.0.iter().map(|s| s.lines.len()).sum();
         if total >= cap as usize
             && let Some(longest) = self.0.iter_mut().max_by_key(|s| s.lines.len())

@@ -57,9 +57,12 @@ impl<C: Code> Session<C> {
         before
     }
 
-    /// A run has ended, or was fenced.
-    pub(crate) fn ended(&self) {
-        self.executing.store(0, Ordering::Relaxed);
+    /// This run ends or is fenced; said before its session lets the next begin. A fenced run that
+    /// comes back later finds another in its place, and leaves it.
+    pub(crate) fn ended(&self, run: u64) {
+        if self.executing.load(Ordering::Relaxed) == run {
+            self.executing.store(0, Ordering::Relaxed);
+        }
     }
 }
 

@@ -9,13 +9,14 @@ use super::gate::Call;
 use super::machine::{Cx, Door as Open, Machine};
 use super::next::{Alarm, Effects, Next, Settlement, Tag};
 use super::notes;
+use super::overflow::one_line;
 use super::render::merged;
 use super::report::Reporting;
 use super::session::Session;
 use super::table::Table;
 use super::token::Fired;
 use crate::config::Config;
-use crate::model::{Fate, LaneId, Settled};
+use crate::model::{Fate, LaneId, Message, Settled};
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
@@ -30,6 +31,15 @@ pub(crate) trait Hire<C>: Send + Sync {
 
 /// The host's way to write a batch as one text.
 pub(crate) type Renderer = Box<dyn Fn(&Batch) -> Arc<str> + Send + Sync>;
+/// The host's words about a message, should it have to give way.
+pub(crate) type Summarizer = Box<dyn Fn(&Message) -> String + Send + Sync>;
+
+/// What the host says about texts. Called with no lock held. P7.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) renderer: Option<Renderer>,
+    pub(crate) summarizer: Option<Summarizer>,
+}
 
 /// The engine without its threads.
 pub(crate) struct Shared<C> {
@@ -44,7 +54,7 @@ pub(crate) struct Shared<C> {
     pub(crate) table: Table<C>,
     pub(crate) doors: Doors<C>,
     pub(crate) staff: Arc<dyn Hire<C>>,
-    renderer: Option<Renderer>,
+    hooks: Hooks,
     /// 0 open, 1 draining, 2 closed. Written by drain and close; read inside every session lock.
     open: AtomicU8,
     run_ids: AtomicU64,
@@ -54,12 +64,7 @@ pub(crate) struct Shared<C> {
 }
 
 impl<C: Code> Shared<C> {
-    pub(crate) fn new(
-        config: Config,
-        clock: Clock,
-        staff: Arc<dyn Hire<C>>,
-        renderer: Option<Renderer>,
-    ) -> Self {
+    pub(crate) fn new(config: Config, clock: Clock, staff: Arc<dyn Hire<C>>, hooks: Hooks) -> Self {
         Self {
             timer: Timer::new(clock.clone()),
             clock,
@@ -71,7 +76,7 @@ impl<C: Code> Shared<C> {
             table: Table::new(),
             doors: Doors::new(),
             staff,
-            renderer,
+            hooks,
             open: AtomicU8::new(0),
             run_ids: AtomicU64::new(1),
             reporting: Reporting::default(),
@@ -345,10 +350,19 @@ impl<C: Code> Shared<C> {
 
     /// The text of a batch, by the host's renderer if it has one.
     pub(crate) fn render(&self, batch: &Batch) -> Arc<str> {
-        match &self.renderer {
+        match &self.hooks.renderer {
             Some(renderer) => renderer(batch),
             None => merged(batch),
         }
+    }
+
+    /// The host's line about a message, if it has a summarizer; before it is admitted, since
+    /// whoever gives way later does so under a lock.
+    pub(crate) fn summarize(&self, message: &Message) -> Option<Box<str>> {
+        let summarizer = self.hooks.summarizer.as_ref()?;
+        // P7: after a panic the built-in line stands in.
+        let line = caught::call(|| summarizer(message)).ok()?;
+        Some(one_line(None, &line))
     }
 
     /// The name of a lane.

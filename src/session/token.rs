@@ -211,6 +211,12 @@ impl Token {
         Self(Arc::new(Root(Arc::new(Node::new(None)))))
     }
 
+    /// Whether anybody but the timer could see it cancelled: another clone, or a child, which
+    /// holds the node beside the token and its parent. Reads counts only.
+    pub(crate) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1 || Arc::strong_count(self.node()) > 2
+    }
+
     fn node(&self) -> &Arc<Node> {
         &self.0.0
     }

@@ -151,7 +151,6 @@ impl<T: Due> Timer<T> {
     }
 
     /// Number of entries, given-up ones included.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.state.lock().heap.len()
     }

@@ -106,6 +106,8 @@ pub struct Audit {
     pub pending: u64,
     /// Sessions that fit into the table before it grows: it gives its memory back. P10.
     pub room: u64,
+    /// Entries of the timer, given-up ones that wait for their sweep included. P9.
+    pub timers: u64,
     /// Sessions whose own books did not balance: must be 0.
     pub unbalanced: u64,
     /// Sessions with anything pending.

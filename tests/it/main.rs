@@ -5,6 +5,7 @@
 
 mod house;
 mod stage;
+#[allow(clippy::explicit_counter_loop, reason = "the counter is what is checked")]
 mod support;
 
 mod p01_one_live_run;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use laneq::{Concurrency, Config, Event, Lane, Message, Receipt};
 
-use crate::support::{Bench, bench_with, lane, waits};
+use crate::support::{Bench, bench_with, lane, scheduled, waits};
 
 fn each_key(bench: &Bench, keys: impl IntoIterator<Item = u32>) -> Vec<Receipt> {
     let submit = |n| bench.submit(Message::new(format!("k{n}"), format!("t{n}")));
@@ -56,7 +56,8 @@ fn p3_a_lane_never_executes_more_than_its_concurrency_and_at_some_moment_exactly
 #[test]
 fn p3_raising_the_concurrency_starts_what_waits() {
     let bench = main_lane(1);
-    let _receipts = each_key(&bench, 0..3);
+    let receipts = each_key(&bench, 0..3);
+    receipts.iter().for_each(scheduled);
     assert_eq!(bench.gate.arrived(), "t0");
     assert_eq!(main_figures(&bench), (1, 1, 2));
     bench.engine.set_lane("main", Concurrency::Limit(3)).expect("in range");

@@ -247,6 +247,27 @@ fn p4_the_host_can_write_the_batch_itself() {
 }
 
 #[test]
+fn p4_the_host_can_write_the_line_about_what_gives_way() {
+    let config = full(Drop::Summarize, 2).with_queue(|q| q.mode = Mode::Followup);
+    let builder = Engine::builder(config).clock(ManualClock::new()).summarizer(|message| {
+        assert_ne!(message.text(), "bad", "planned");
+        format!("about\n{}", message.text().len())
+    });
+    let engine = builder.start().expect("the settings are fine");
+    let bench =
+        bench_of(engine, |run| Ok(Reply::new(run.batch().summary().collect::<Vec<_>>().join("|"))));
+    bench.engine.pause("main").expect("a lane of ours");
+    // P7: a summarizer that panics is replaced by the built-in line.
+    let texts = ["old", "bad", "new", "newest"];
+    let receipts = texts.map(|text| bench.submit(followup(text)));
+    bench.engine.resume("main").expect("a lane of ours");
+    let reply = waits(&receipts[2]).reply.map(|r| r.text().to_owned());
+    assert_eq!(reply.as_deref(), Some("about 3|bad"));
+    waits(&receipts[3]);
+    bench.finish();
+}
+
+#[test]
 fn p7_a_renderer_that_panics_hurts_only_its_own_run() {
     let bench = rendered(|lines, _| {
         if lines[0].text == "bad" {

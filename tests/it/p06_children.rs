@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use laneq::{Cause, Config, Event, Fate, Message, Outcome, Reason, WaitError};
+use laneq::{Cause, Config, Event, Fate, Message, Outcome, Reason, Verdict, WaitError};
 
 use crate::stage::{Stage, bench_doing, followup, settles, staged};
 use crate::support::{Answer, Bench, Gate, LONG, bench, bench_with, fates, waits};
@@ -63,13 +63,16 @@ fn p6_children_go_with_a_parent_that_fails_and_stay_with_one_that_is_done() {
         assert_eq!(settles(&children).iter().map(|s| s.fate).collect::<Vec<_>>(), expected);
         bench.finish();
     }
-    let bench = bench();
+    let (bench, stage) = staged(Config::default());
+    let [gate, child_gate] = ["parent", "child"].map(|text| stage.gate(text));
     let parent = bench.submit(followup("parent"));
-    bench.gate.arrived();
-    let child = bench.gate.ask(|run| run.spawn(Message::new("c", "child")));
-    bench.gate.open();
+    gate.arrived();
+    let child = gate.ask(|run| run.spawn(Message::new("c", "child")));
+    child_gate.arrived();
+    gate.open();
     assert_eq!(waits(&parent).outcome, Some(Outcome::Done));
-    bench.gate.pass("child");
+    assert_eq!(child_gate.ask(laneq::Run::boundary), Verdict::Go);
+    child_gate.open();
     assert_eq!(waits(&child.expect("there is room")).outcome, Some(Outcome::Done));
     bench.finish();
 }

@@ -12,7 +12,7 @@ use laneq::{
 
 use crate::support::{Answer, Book, LONG, Stop, bench, bench_with, waits};
 
-fn thrown() -> Box<&'static str> {
+fn thrown() -> Box<dyn std::any::Any + Send> {
     Box::new("planned")
 }
 

@@ -82,6 +82,7 @@ fn p7_an_observer_may_call_the_engine_but_not_wait_for_it() {
             && once.lock().expect("no panic under it").take().is_some();
         if first {
             call_back(&inner, "k");
+            assert!(!inner.settle_events(LONG), "it would wait for itself");
             let receipt = inner.enqueue("cron", "other", |_| ()).expect("there is room");
             let waited = receipt.wait_for(LONG).map(drop);
             let known = receipt.settled().is_some();

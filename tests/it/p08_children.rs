@@ -224,6 +224,8 @@ fn p9_a_run_has_sixty_four_living_children_and_room_again_when_one_has_its_fate(
     });
     let parent = parent.expect("there is room").wait_for(LONG).expect("it has a fate in time");
     assert_eq!((parent.outcome, parent.error), (Some(Outcome::Done), None));
+    let refusals = bench.settled_book().names(|e| matches!(e, laneq::Event::Refused { .. }));
+    assert_eq!((refusals.len(), bench.engine.stats().refused), (2, 2), "never silent");
     assert_eq!(lane(&bench.engine, "paused").ready, 66, "a withdrawn one leaves its ticket");
     bench.finish();
 }

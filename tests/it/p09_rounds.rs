@@ -241,3 +241,24 @@ fn p9_messages_with_a_time_to_live_leave_nothing_in_the_timer() {
     bench.gate.answer(Answer::Done);
     bench.finish();
 }
+
+#[test]
+fn p9_tokens_with_a_far_deadline_that_are_dropped_leave_the_timer() {
+    let bench = bench();
+    let before = bench.engine.audit().timers;
+    let run = bench.submit(Message::new("k", "x"));
+    bench.gate.arrived();
+    let kept = bench.gate.ask(|run| {
+        let hour = std::time::Duration::from_secs(3600);
+        (0..10_000).for_each(|_| drop(run.token_for(hour)));
+        let parent = run.token_for(hour);
+        // A child alone keeps its parent's deadline.
+        parent.child()
+    });
+    assert!(bench.engine.audit().timers < before + 200, "{:?}", bench.engine.audit());
+    bench.engine.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(kept.cancelled(), Some(laneq::Cause::Deadline));
+    bench.gate.open();
+    waits(&run);
+    bench.finish();
+}

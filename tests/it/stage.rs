@@ -90,11 +90,13 @@ impl Bench {
         }
     }
 
-    /// Blocks until this many runs have failed and wait to be tried again.
+    /// Blocks until this many runs have failed and wait to be tried again, and nothing executes:
+    /// then the worker has armed the timer, too.
     pub fn until_retries(&self, count: usize) {
         let about = |event: &Event| matches!(event, Event::RunRetrying { .. });
+        let executes = || self.engine.stats().lanes.iter().any(|lane| lane.executing > 0);
         let begun = Instant::now();
-        while self.settled_book().names(about).len() < count {
+        while self.settled_book().names(about).len() < count || executes() {
             assert!(begun.elapsed() < LONG, "a run fails and is retried");
             std::thread::yield_now();
         }

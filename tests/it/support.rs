@@ -12,7 +12,7 @@ use laneq::{
 };
 
 /// A broken engine fails a test after this long instead of hanging it.
-pub const LONG: Duration = Duration::from_secs(10);
+pub const LONG: Duration = Duration::from_secs(60);
 
 /// A handler stops here until the test opens it; the test learns that it arrived.
 pub struct Gate {

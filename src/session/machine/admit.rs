@@ -6,7 +6,6 @@ use crate::session::backlog::{Code, Entry, Item, Joins};
 use crate::session::cell::{Cell, Place, Wake};
 use crate::session::live::Inbox;
 use crate::session::next::{Landed, Next, NotAdmitted, Note};
-use crate::session::overflow::one_line;
 use crate::session::window::{Joined, Window};
 use crate::sync::Arc;
 use crate::watch::Placement;
@@ -155,8 +154,7 @@ impl<C: Code> Machine<C> {
             victim.ok_or_else(|| full(" and none of its route and authority may give way"))?;
         self.take_out(&victim);
         if cx.queue.drop == Drop::Summarize {
-            let line = one_line(victim.message.sender(), &victim.message.text);
-            self.extra_mut().overflow.keep(&victim, line, cx.queue.cap);
+            self.extra_mut().overflow.keep(&victim, cx.queue.cap);
         }
         self.give_fate(cx, next, &victim, Fate::Dropped, Some(cx.queue.drop));
         Ok(())

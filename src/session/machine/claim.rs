@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::rest::Head;
-use super::{Cx, Machine, Phase};
-use crate::model::{LaneId, RunId};
+use super::{Cx, Door, Machine, Phase};
+use crate::model::{Cause, LaneId, RunId};
 use crate::session::backlog::{Code, Item, Joins};
 use crate::session::batch::{Batch, Cells};
 use crate::session::cell::{Cell, Place};
 use crate::session::live::{Held, Inbox, Live, SlotState};
-use crate::session::next::{Exceeded, Next, Note, Tag};
+use crate::session::next::{Next, Note, Tag};
 use crate::sync::Arc;
 use crate::time::Moment;
 
@@ -58,8 +58,12 @@ impl<C: Code> Machine<C> {
         run: RunId,
         cx: &Cx<'_>,
     ) -> (Next<C>, Claimed<C>) {
-        let mut next = Next::nothing();
         self.tickets.remove(ticket.tag);
+        if cx.door == Door::Closed {
+            // Nothing starts any more. The close comes here too; whoever is first returns it all.
+            return (self.close(Cause::Close, cx).0, Claimed::Misfit);
+        }
+        let mut next = Next::nothing();
         self.settle(cx, &mut next);
         if !self.fits(ticket.tag, cx) {
             self.rest(cx, &mut next);
@@ -67,8 +71,11 @@ impl<C: Code> Machine<C> {
         }
         if cx.listening {
             let wait = cx.now.since(ticket.issued);
-            let exceeded = if wait > ticket.warning { Exceeded::Yes } else { Exceeded::No };
-            next.effects().notes.push(Note::Dequeued { tag: ticket.tag, wait, exceeded });
+            let (tag, notes) = (ticket.tag, &mut next.effects().notes);
+            notes.push(Note::Dequeued { tag, wait });
+            if wait > ticket.warning {
+                notes.push(Note::WaitExceeded { tag, wait });
+            }
         }
         let started = self.start(run, ticket, cx, &mut next);
         (next, Claimed::Run(started))
@@ -265,7 +272,8 @@ impl<C: Code> Machine<C> {
     /// Whether the head may start in the slice that this ticket began: same lane, no lower priority.
     #[inline]
     pub(super) fn slice_goes_on(&mut self, tag: Tag, cx: &Cx<'_>) -> bool {
-        self.head_phase(cx) == Phase::Ready
+        cx.door != Door::Closed
+            && self.head_phase(cx) == Phase::Ready
             && self.head_lane() == Some(tag.lane)
             && self.priority_waiting() >= tag.priority
     }
