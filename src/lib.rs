@@ -34,7 +34,9 @@ pub use config::{
     Agent, ChannelQueue, Concurrency, Config, CronJob, EngineKnobs, Inbound, JournalKnobs, Lane,
     Limits, Overlap, Queue, SessionKnobs, Sync, TranscriptKnobs,
 };
-pub use engine::{Builder, Closed, DrainReport, Engine, Line, Session, Stopped, StuckRun};
+pub use engine::{
+    Builder, Closed, DrainReport, Engine, Line, Reloaded, Session, Stopped, StuckRun,
+};
 pub use lane::HandlerOptions;
 pub use model::{
     BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Message, MessageId, Mode, Outcome,

@@ -18,7 +18,7 @@ impl Engine {
     /// # Errors
     /// `Stale` if it is not live; `Full` beyond `limits.abandoned` threads that still execute.
     pub fn abandon(&self, run: RunId) -> Result<(), Error> {
-        let most = self.shared().config.limits.abandoned;
+        let most = self.shared().config().limits.abandoned;
         if self.core.staff.orphans().len() >= most {
             let text = format!("{most} abandoned runs still execute: the bound");
             return Err(Error::Full(text));

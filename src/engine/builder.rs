@@ -91,14 +91,15 @@ impl Builder {
         let hire: Arc<dyn crate::session::Hire<_>> = Arc::clone(&staff) as Arc<_>;
         let shared = Arc::new(Shared::new(self.config, clock, hire, self.hooks));
         // `main` is lane 0; the others follow by name.
-        let lanes = shared.config.lanes.clone();
+        let lanes = shared.config().lanes.clone();
         let main = lanes.get_key_value("main");
         for (name, lane) in main.into_iter().chain(lanes.iter().filter(|(n, _)| *n != "main")) {
             shared.doors.open(name, lane.clone())?;
         }
         let helpers = Mutex::new(Vec::new());
         let overrides = Overrides::default();
-        let core = Core { shared, staff, helpers, overrides, manual: self.clock };
+        let reloading = Mutex::default();
+        let core = Core { shared, staff, helpers, overrides, reloading, manual: self.clock };
         core.start_helpers()?;
         let shared = &core.shared;
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));

@@ -34,6 +34,8 @@ pub(super) struct Core {
     /// The timer's and the callbacks' thread. Locked at start and close.
     pub(super) helpers: Mutex<Vec<Helper>>,
     pub(super) overrides: Overrides,
+    /// One reload at a time.
+    pub(super) reloading: Mutex<()>,
     /// Set for tests: time moves by hand.
     pub(super) manual: Option<crate::time::ManualClock>,
 }
@@ -183,7 +185,7 @@ impl Engine {
     /// # Errors
     /// As [`observe`](Self::observe).
     pub fn ring(&self) -> Result<Ring, Error> {
-        let ring = Ring::new(self.shared().config.limits.ring_events);
+        let ring = Ring::new(self.shared().config().limits.ring_events);
         self.observe(Arc::new(ring.clone()))?;
         Ok(ring)
     }

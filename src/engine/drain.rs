@@ -80,7 +80,8 @@ impl Engine {
         if !complete {
             self.core.end_all(Cause::Drain);
             // The drain's own deadline is over; a stop needs a moment to be heard.
-            let moment = deadline(shared.config.engine.stop_grace.min(Duration::from_millis(200)));
+            let moment =
+                deadline(shared.config().engine.stop_grace.min(Duration::from_millis(200)));
             shared.wait_settled(moment, || shared.pending.taken() == 0);
         }
         let report = shared.end_report();

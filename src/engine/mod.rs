@@ -7,6 +7,7 @@ mod core;
 mod drain;
 mod handle;
 mod overrides;
+mod reload;
 mod stats;
 mod submit;
 
@@ -15,3 +16,4 @@ pub use control::Stopped;
 pub use core::Engine;
 pub use drain::{Closed, DrainReport, StuckRun};
 pub use handle::Session;
+pub use reload::Reloaded;

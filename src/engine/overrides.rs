@@ -36,7 +36,7 @@ impl Overrides {
         if mode.is_none() {
             return Ok(pinned.remove(&session.key));
         }
-        let most = shared.config.limits.overrides;
+        let most = shared.config().limits.overrides;
         if pinned.len() >= most && !pinned.contains_key(&session.key) {
             let text = format!("{most} sessions have settings of their own: the bound");
             return Err(Error::Full(text));

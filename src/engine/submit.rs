@@ -106,7 +106,7 @@ impl Engine {
         admit: impl FnOnce(&Arc<Session>) -> Result<R, Refused<()>>,
     ) -> Result<R, Refused<()>> {
         let shared = self.shared();
-        let cap = shared.config.limits.keyless_cap;
+        let cap = shared.config().limits.keyless_cap;
         let more = |n: u32| (n < cap).then_some(n + 1);
         if door.keyless.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_err() {
             let detail = format!("{cap} closures without a key wait in {:?}: the cap", door.name);
@@ -153,7 +153,7 @@ fn refused(error: &Error) -> No {
 }
 
 pub(super) fn check_key(shared: &Shared, key: &str) -> Result<(), No> {
-    let most = shared.config.limits.key_bytes;
+    let most = shared.config().limits.key_bytes;
     if key.is_empty() {
         return Err(no(Reason::Invalid, "the session key is empty: give it 1 byte or more"));
     }
@@ -172,7 +172,7 @@ fn check(shared: &Shared, message: &Message) -> Result<(), No> {
     if message.text.is_empty() && details.payload.is_none() {
         return Err(no(Reason::Invalid, "neither text nor payload: give at least one"));
     }
-    let (bytes, most) = (message.bytes(), shared.config.limits.message_bytes);
+    let (bytes, most) = (message.bytes(), shared.config().limits.message_bytes);
     if bytes > most {
         let detail = format!("the message has {bytes} bytes: {most} is the most");
         return Err(no(Reason::TooLarge, detail));
@@ -301,7 +301,8 @@ fn cell(
     depth: u8,
     now: crate::time::Moment,
 ) -> Cell {
-    let queue = &shared.config.queue;
+    let config = shared.config();
+    let queue = &config.queue;
     let details = message.details();
     let expires = details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl));
     let deadline = details.deadline;
@@ -317,12 +318,12 @@ fn cell(
 /// P9: the engine-wide bounds.
 fn take_room(shared: &Shared, bytes: u64) -> Result<(), No> {
     if shared.pending.take(1) == Room::Full {
-        let most = shared.config.limits.max_pending;
+        let most = shared.config().limits.max_pending;
         return Err(no(Reason::Full, format!("{most} messages wait in the engine: the most")));
     }
     if bytes > 0 && shared.bytes.take(bytes) == Room::Full {
         shared.pending.give(1);
-        let most = shared.config.limits.max_bytes;
+        let most = shared.config().limits.max_bytes;
         return Err(no(Reason::Full, format!("{most} bytes wait in the engine: the most")));
     }
     Ok(())

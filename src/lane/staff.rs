@@ -77,7 +77,7 @@ impl Staff {
     /// Counts one more worker of the lane, if it may have one: its concurrency, plus spares for
     /// slots that are lent.
     fn count_in(shared: &Shared, door: &Door<Closure>) -> bool {
-        let spares = shared.config.engine.spare_workers;
+        let spares = shared.config().engine.spare_workers;
         let (cap, lent) = (door.gate.word().cap, door.lent.load(Ordering::SeqCst));
         // However far the lane was lowered meanwhile: one that does not wait.
         let allowed = (cap + lent.min(spares)).max(lent + 1);

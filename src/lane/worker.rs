@@ -48,7 +48,7 @@ impl Worker {
     /// The thread's whole life.
     pub(super) fn work(&mut self) -> Leaves {
         become_kind(Thread::Worker);
-        confine(self.door.settings.isolated.then_some(self.door.id.0));
+        confine(self.door.settings().isolated.then_some(self.door.id.0));
         let mut found = self.door.gate.look();
         loop {
             found = match found {
@@ -71,7 +71,7 @@ impl Worker {
             Staff::count_out(&self.door);
             return Sleeps::Leave;
         }
-        match self.door.gate.sleep(self.shared.config.engine.worker_idle) {
+        match self.door.gate.sleep(self.shared.config().engine.worker_idle) {
             Woken::Rung => Sleeps::Look,
             Woken::Bored => match Staff::retire(&self.door) {
                 Retired::Yes => Sleeps::Leave,
@@ -82,7 +82,7 @@ impl Worker {
 
     /// Redeems the ticket that the gate has promised: discards a misfit, or runs a slice.
     fn take_ticket(&mut self) -> Slot {
-        let ageing = self.shared.config.engine.ageing;
+        let ageing = self.shared.config().engine.ageing;
         let (priority, ticket) = self.door.ready.take(|| self.shared.now(), ageing);
         let now = self.shared.now();
         self.door.leaves(&ticket);
@@ -91,9 +91,9 @@ impl Worker {
         let ticket = Ticketed {
             tag: Tag { lane: self.door.id, priority },
             issued,
-            warning: self.door.settings.wait_warning,
+            warning: self.door.settings().wait_warning,
             inbox: self.door.inbox(),
-            deadline: self.door.settings.deadline,
+            deadline: self.door.settings().deadline,
         };
         let id = self.next_run_id();
         let claimed = self.shared.transition(&session, now, |m, cx| m.claim(&ticket, id, cx));

@@ -117,7 +117,7 @@ impl Run {
     /// children, and `Isolated` for another lane than the isolated one of this run.
     pub fn spawn(&self, message: Message) -> Result<Receipt, Refused> {
         let children = self.rare().children.get_or_init(|| self.found_family());
-        let limit = self.shared.config.limits.children;
+        let limit = self.shared.config().limits.children;
         if children.take_place(limit) == Room::Full {
             let detail = format!("run {} has {limit} living children: the bound", self.id);
             return Err(self.shared.refuse(message, Reason::Full, detail));
@@ -148,14 +148,14 @@ impl Run {
     /// As [`spawn`](Self::spawn), without the bound on children.
     pub fn spawn_detached(&self, mut message: Message) -> Result<Receipt, Refused> {
         let depth = self.depth() + 1;
-        let limit = self.shared.config.limits.spawn_depth;
+        let limit = self.shared.config().limits.spawn_depth;
         if depth > limit {
             let detail = format!("runs may spawn {limit} levels deep, this would be {depth}");
             return Err(self.shared.refuse(message, Reason::Full, detail));
         }
         let door = self.shared.doors.get(self.lane);
         if message.lane.is_none() {
-            let own = door.settings.isolated;
+            let own = door.settings().isolated;
             message.lane = Some(if own { Arc::clone(&door.name) } else { "subagent".into() });
         }
         (self.crew.submit)(&self.shared, message, Origin::Run, depth)

@@ -156,12 +156,13 @@ impl Ledger<'_> {
         let run = self.run;
         let now = run.shared.now();
         let mut locked = run.session.lock();
-        let cx = run.shared.cx(now);
+        let config = run.shared.config();
+        let cx = run.shared.cx(&config, now);
         locked.machine.verdict(run.id, &cx)
     }
 
     fn launch(&self) -> Launch {
-        let policy = self.run.shared.config.queue.pending_tools;
+        let policy = self.run.shared.config().queue.pending_tools;
         match self.verdict() {
             Err(_) => Launch::Stop(Cause::Abandon),
             Ok(Verdict::Stop(cause)) => Launch::Stop(cause),
@@ -251,7 +252,7 @@ impl Ledger<'_> {
             self.start_rest()?.into_iter().filter(|(_, l)| *l == Launch::Go).collect();
         let door = self.run.shared.doors.get(self.run.lane);
         // A tool is inside its run: the same lane confines it.
-        let confined = door.settings.isolated.then_some(door.id.0);
+        let confined = door.settings().isolated.then_some(door.id.0);
         self.run.crew.tools.each(started.len(), |idx| {
             let call = &started[idx].0;
             let body = || acting_as(Thread::Tools, confined, || execute(call));

@@ -87,7 +87,7 @@ impl Run {
     /// P8, P9: beyond the spare workers everybody in the lane would wait, for ever.
     fn lend_slot(&self) -> Result<(), WaitError> {
         let door = self.shared.doors.get(self.lane);
-        let spares = self.shared.config.engine.spare_workers;
+        let spares = self.shared.config().engine.spare_workers;
         let most = door.gate.word().cap.max(1) + spares;
         let one_more = |lent: u32| (lent + 1 < most).then_some(lent + 1);
         if door.lent.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_err() {

@@ -12,6 +12,7 @@ use crate::config::{Concurrency, Lane};
 use crate::model::{Error, LaneId, Priority};
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
+use crate::sync::swap::{Current, Swap};
 use crate::sync::{Arc, Mutex, OnceLock, RwLock};
 use crate::time::Moment;
 use crate::watch::Histogram;
@@ -134,7 +135,10 @@ pub(crate) struct Door<C> {
     pub(crate) name: Arc<str>,
     pub(crate) gate: Gate,
     pub(crate) ready: Ready<C>,
-    pub(crate) settings: Lane,
+    /// Replaced by `reload`.
+    settings: Swap<Lane>,
+    /// 1 once a reload has removed it: it takes nothing new, and finishes what it has.
+    removed: AtomicU8,
     /// The setting as it was given; written by `set_lane`, `pause` and `resume`.
     concurrency: Mutex<Setting>,
     /// Whether the handler takes steers: an [`Inbox`]. Written when the handler is set.
@@ -173,7 +177,8 @@ impl<C> Door<C> {
             name,
             gate: Gate::new(settings.concurrency.slots(settings.ceiling)),
             ready: Ready::new(),
-            settings,
+            settings: Swap::new(settings),
+            removed: AtomicU8::new(0),
             concurrency: Mutex::new(setting),
             inbox: AtomicU8::new(0),
             workers: AtomicU32::new(0),
@@ -202,6 +207,29 @@ impl<C> Door<C> {
         self.apply(&setting);
     }
 
+    /// The settings in force.
+    #[inline]
+    pub(crate) fn settings(&self) -> Current<Lane> {
+        self.settings.load()
+    }
+
+    /// Replaces the settings; a removed lane is there again. A pause goes on.
+    pub(crate) fn reload(&self, settings: Lane) {
+        let concurrency = settings.concurrency;
+        self.settings.store(settings);
+        self.removed.store(0, Ordering::SeqCst);
+        self.set_concurrency(concurrency);
+    }
+
+    /// Takes nothing new any more.
+    pub(crate) fn remove(&self) {
+        self.removed.store(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Relaxed) == 1
+    }
+
     pub(crate) fn set_paused(&self, paused: bool) {
         let mut setting = self.concurrency.lock();
         setting.paused = if paused { Paused::Yes } else { Paused::No };
@@ -211,7 +239,7 @@ impl<C> Door<C> {
     fn apply(&self, setting: &Setting) {
         let slots = match setting.paused {
             Paused::Yes => 0,
-            Paused::No => setting.concurrency.slots(self.settings.ceiling),
+            Paused::No => setting.concurrency.slots(self.settings().ceiling),
         };
         self.gate.set_cap(slots);
     }
@@ -286,9 +314,10 @@ impl<C> Doors<C> {
     /// The lane of this name; the error lists those that exist.
     pub(crate) fn named(&self, name: &str) -> Result<&Arc<Door<C>>, Error> {
         let id = self.names.read().get(lane_name(name)).copied();
-        id.map(|id| self.get(id)).ok_or_else(|| Error::UnknownLane {
+        let door = id.map(|id| self.get(id)).filter(|door| !door.is_removed());
+        door.ok_or_else(|| Error::UnknownLane {
             lane: name.to_owned(),
-            lanes: self.all().map(|door| door.name.to_string()).collect(),
+            lanes: self.all().filter(|d| !d.is_removed()).map(|d| d.name.to_string()).collect(),
         })
     }
 

@@ -62,7 +62,8 @@ impl<C: Code> Shared<C> {
     }
 
     pub(crate) fn look_for_stuck(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment) {
-        let knobs = &self.config.engine;
+        let config = self.config();
+        let knobs = &config.engine;
         self.transition(session, now, |machine, cx| {
             (machine.look_for_stuck(knobs.stuck_after, knobs.stop_grace, cx), ())
         });

@@ -20,6 +20,7 @@ use crate::model::{Fate, LaneId, Message, Settled};
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
+use crate::sync::swap::{Current, Swap};
 use crate::sync::{Arc, caught};
 use crate::time::{Clock, Moment, Timer};
 use crate::watch::{Bus, Count, Counters, Draw, Event, Quota};
@@ -50,7 +51,8 @@ pub(crate) struct Shared<C> {
     /// Messages and closures that were admitted and have no fate.
     pub(crate) pending: Quota,
     pub(crate) bytes: Quota,
-    pub(crate) config: Config,
+    /// Replaced by `reload`; read once a transition.
+    config: Swap<Config>,
     pub(crate) table: Table<C>,
     pub(crate) doors: Doors<C>,
     pub(crate) staff: Arc<dyn Hire<C>>,
@@ -72,7 +74,7 @@ impl<C: Code> Shared<C> {
             counters: Counters::new(),
             pending: Quota::new(u64::from(config.limits.max_pending)),
             bytes: Quota::new(config.limits.max_bytes),
-            config,
+            config: Swap::new(config),
             table: Table::new(),
             doors: Doors::new(),
             staff,
@@ -100,6 +102,20 @@ impl<C: Code> Shared<C> {
         }
     }
 
+    /// The settings in force.
+    #[inline]
+    pub(crate) fn config(&self) -> Current<Config> {
+        self.config.load()
+    }
+
+    /// Replaces the settings whole, bounds included.
+    pub(crate) fn set_config(&self, config: Config) {
+        self.pending.set_max(u64::from(config.limits.max_pending));
+        self.bytes.set_max(config.limits.max_bytes);
+        self.bus.set_bound(config.limits.ring_events);
+        self.config.store(config);
+    }
+
     /// Shuts the door further; it never opens again.
     pub(crate) fn shut(&self, to: Open) {
         self.open.fetch_max(to as u8, Ordering::SeqCst);
@@ -112,12 +128,12 @@ impl<C: Code> Shared<C> {
     }
 
     #[inline]
-    pub(crate) fn cx(&self, now: Moment) -> Cx<'_> {
+    pub(crate) fn cx<'a>(&self, config: &'a Config, now: Moment) -> Cx<'a> {
         Cx {
             now,
-            queue: &self.config.queue,
-            stop_authorities: &self.config.inbound.stop_authorities,
-            closure_cap: self.config.limits.closure_cap,
+            queue: &config.queue,
+            inbound: &config.inbound,
+            closure_cap: config.limits.closure_cap,
             door: self.open(),
             listening: self.bus.on(),
         }
@@ -133,7 +149,8 @@ impl<C: Code> Shared<C> {
     ) -> R {
         let (next, draws, answer) = {
             let mut locked = session.lock();
-            let cx = self.cx(now);
+            let config = self.config();
+            let cx = self.cx(&config, now);
             let (next, answer) = step(&mut locked.machine, &cx);
             let draws = self.number(&next);
             (next, draws, answer)
@@ -154,7 +171,8 @@ impl<C: Code> Shared<C> {
             let mut locked = session.lock();
             let needed = known.is_none() && (self.bus.on() || locked.machine.wants_clock());
             let read = known.or_else(|| needed.then(|| self.now()));
-            let cx = self.cx(read.unwrap_or(Moment::START));
+            let config = self.config();
+            let cx = self.cx(&config, read.unwrap_or(Moment::START));
             let (next, answer) = step(&mut locked.machine, &cx);
             let draws = self.number(&next);
             (next, draws, answer, read)

@@ -9,6 +9,7 @@ pub(crate) mod channel;
 pub(crate) mod on;
 pub(crate) mod oneshot;
 pub(crate) mod par;
+pub(crate) mod swap;
 pub(crate) mod thread;
 
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};

@@ -100,7 +100,8 @@ pub(crate) struct Bus {
     delivered: AtomicU64,
     /// Events that were never numbered, because `bound` of them were waiting already.
     lost: AtomicU64,
-    bound: u64,
+    /// Written by a reload.
+    bound: AtomicU64,
     line: Mutex<Line>,
     changed: Condvar,
     delivered_more: Condvar,
@@ -116,7 +117,7 @@ impl Bus {
             drawn: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             lost: AtomicU64::new(0),
-            bound: bound as u64,
+            bound: AtomicU64::new(bound as u64),
             line: Mutex::new(Line { heap: BinaryHeap::new(), next: 1, life: Life::Going }),
             changed: Condvar::new(),
             delivered_more: Condvar::new(),
@@ -124,6 +125,11 @@ impl Bus {
             thread: Mutex::new(None),
             ended: Arc::new(Latch::default()),
         }
+    }
+
+    /// Changes how many events may wait.
+    pub(crate) fn set_bound(&self, bound: usize) {
+        self.bound.store(bound as u64, Ordering::Relaxed);
     }
 
     /// Whether anybody listens: one load.
@@ -155,7 +161,7 @@ impl Bus {
             .drawn
             .load(Ordering::Relaxed)
             .saturating_sub(self.delivered.load(Ordering::Relaxed));
-        if behind >= self.bound {
+        if behind >= self.bound.load(Ordering::Relaxed) {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return None;
         }

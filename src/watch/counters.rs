@@ -64,7 +64,8 @@ impl Counters {
 /// bound is exact (never more than `max` are out) and a take costs one write to a line that is
 /// nearly always this thread's. P9.
 pub(crate) struct Quota {
-    max: i64,
+    /// Written by a reload.
+    max: AtomicI64,
     chunk: i64,
     rest: Padded<AtomicI64>,
     stripes: Box<[Padded<AtomicI64>]>,
@@ -83,7 +84,7 @@ impl Quota {
         let n = stripes();
         let max = i64::try_from(max).unwrap_or(i64::MAX);
         Self {
-            max,
+            max: AtomicI64::new(max),
             chunk: Self::chunk(max),
             rest: Padded(AtomicI64::new(max)),
             stripes: (0..n).map(|_| Padded::default()).collect(),
@@ -160,10 +161,17 @@ impl Quota {
         }
     }
 
+    /// Changes the bound. What is out stays out, also beyond a lower one.
+    pub(crate) fn set_max(&self, max: u64) {
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
+        let before = self.max.swap(max, Ordering::Relaxed);
+        self.rest.0.fetch_add(max - before, Ordering::Relaxed);
+    }
+
     /// How many are out. Exact whenever no call is in flight.
     pub(crate) fn taken(&self) -> u64 {
         let free: i64 = self.stripes.iter().map(|s| s.0.load(Ordering::Relaxed)).sum();
-        let out = self.max - self.rest.0.load(Ordering::Relaxed) - free;
+        let out = self.max.load(Ordering::Relaxed) - self.rest.0.load(Ordering::Relaxed) - free;
         u64::try_from(out).unwrap_or(0)
     }
 }

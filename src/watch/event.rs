@@ -192,6 +192,8 @@ pub enum Event {
     SessionIdle { key: Arc<str> },
     /// Lines about dropped messages went with nobody to read them.
     SummaryDiscarded { key: Arc<str>, count: u32 },
+    /// Settings were replaced (`config.reloaded`) or refused (`config.refused`).
+    Config { name: &'static str, detail: String },
     /// The host's own words, in order with ours: a name and a JSON object.
     Note { name: &'static str, detail: String },
 }
@@ -222,7 +224,7 @@ impl Event {
             Self::WorkerFailed { .. } => "worker.failed",
             Self::SessionIdle { .. } => "session.idle",
             Self::SummaryDiscarded { .. } => "session.summary_discarded",
-            Self::Note { name, .. } => name,
+            Self::Config { name, .. } | Self::Note { name, .. } => name,
         }
     }
 

@@ -31,7 +31,7 @@ use super::next::Tag;
 use super::overflow::Overflow;
 use super::token::cause_number;
 use super::window::Window;
-use crate::config::Queue;
+use crate::config::{Inbound, Queue};
 use crate::model::{LaneId, Mode, Priority};
 use crate::sync::Arc;
 use crate::time::Moment;
@@ -65,7 +65,7 @@ pub(crate) enum Door {
 pub(crate) struct Cx<'a> {
     pub(crate) now: Moment,
     pub(crate) queue: &'a Queue,
-    pub(crate) stop_authorities: &'a [String],
+    pub(crate) inbound: &'a Inbound,
     pub(crate) closure_cap: u32,
     pub(crate) door: Door,
     /// Whether anybody listens: only then are notes made.
@@ -75,7 +75,7 @@ pub(crate) struct Cx<'a> {
 impl Cx<'_> {
     /// Whether an interrupt on this authority may stop a run on that one.
     fn may_stop(&self, authority: &str, run: &str) -> bool {
-        authority == run || self.stop_authorities.iter().any(|a| a == authority || a == "*")
+        authority == run || self.inbound.stop_authorities.iter().any(|a| a == authority || a == "*")
     }
 }
 
