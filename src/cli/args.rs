@@ -192,13 +192,21 @@ fn fraction(text: &str) -> Result<f64, String> {
 
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// Configuration files to validate
-    #[arg(value_name = "FILE", required_unless_present = "print_defaults")]
+    /// Configuration files to validate, TOML or (`.json`) JSON
+    #[arg(
+        value_name = "FILE",
+        required_unless_present_any = ["print_defaults", "from_openclaw"]
+    )]
     pub files: Vec<PathBuf>,
 
     /// Print every setting with its unit, range and default, as a file to start from
     #[arg(long)]
     pub print_defaults: bool,
+
+    /// Print the settings of this `OpenClaw` file (JSON5, or YAML by its name) as a laneq file. Its
+    /// comments name what has no counterpart and the defaults that differ
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["files", "print_defaults"])]
+    pub from_openclaw: Option<PathBuf>,
 }
 
 #[cfg(test)]

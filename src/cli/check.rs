@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::args::CheckArgs;
 use super::exit::USAGE;
+use super::openclaw;
 use super::setup::read_config;
 
 /// Every setting with its unit, range and default: a file to start from.
@@ -14,6 +15,14 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         print!("{DEFAULTS}");
     }
     let mut code = ExitCode::SUCCESS;
+    match args.from_openclaw.as_deref().map(openclaw::convert) {
+        None => {}
+        Some(Ok(page)) => print!("{page}"),
+        Some(Err(error)) => {
+            eprintln!("laneq: {error}");
+            code = ExitCode::from(USAGE);
+        }
+    }
     for path in &args.files {
         match read_config(path) {
             Ok(_) => println!("{}: ok", path.display()),

@@ -16,6 +16,7 @@ mod exit;
 mod fields;
 mod key;
 mod lines;
+mod openclaw;
 mod output;
 mod reader;
 mod reaper;

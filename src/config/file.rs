@@ -63,7 +63,7 @@ fn misread(text: &str, name: &str, at: usize, what: &str, place: Option<&Place>)
     };
     let known = Config::ranges().into_iter().find(|(known, _)| *known == key.general());
     let range = known.map(|(_, range)| format!(": the range is {range}"));
-    let told = what.contains("unknown field") || what.contains("(paused)");
+    let told = what.contains(" field `") || what.contains("(paused)");
     let range = range.filter(|_| !told).unwrap_or_default();
     located(text, name, at, &format!("{key}: {what}{range}"))
 }
@@ -182,7 +182,7 @@ mod tests {
         assert!(told.contains("inbound.channels.irc.debounce: ") && told.ends_with("0ms to 1m"));
         let told = json_error("{\"agents\": [{\"id\": \"a\", \"lane_concurrency\": 1.5}]}");
         assert!(told.contains(":45: agents[0].lane_concurrency: "), "{told}");
-        assert!(told.contains("0 to 4096"), "{told}");
+        assert!(told.contains("4096, or"), "{told}");
     }
 
     #[test]
@@ -198,6 +198,10 @@ mod tests {
         assert!(told.contains("comes twice") && told.starts_with("f.json:2:"), "{told}");
         assert!(json_error("{\"queue\":\n {,}}").starts_with("f.json:2:3: "));
         assert!(json_error("").starts_with("f.json:1:1: "));
+        assert!(json_error("{\"queue\": {\"mode\": {\"steer\": null}}}").contains("a word"));
+        assert!(
+            json_error("{\"queue\": {\"cap\": 1, \"cap\": 2}}").ends_with("duplicate field `cap`")
+        );
         for text in ["[]", "{\"queue\": [\"steer\"]}", "{\"agents\": [[\"a\"]]}"] {
             assert!(json_error(text).contains("expected a table"), "{text}");
         }
@@ -221,5 +225,45 @@ mod tests {
         assert!(told.starts_with("f.toml:4:1: cron[0].every: "), "{told}");
         let told = error("[[agents]]\nlane = \"x\"\n");
         assert!(told.contains("agents[0].id = \"\""), "{told}");
+    }
+
+    /// The range in a comment, as the errors say it: `0 (paused) .. 4_096, or so` is `0 to 4096`.
+    fn range_of(comment: &str) -> Option<String> {
+        let (least, most) = comment.split_once(" .. ")?;
+        let least = least.trim_start().split(' ').next()?;
+        let most = most.split([' ', ':', ',']).next()?;
+        let plain = |figure: &str| match figure.strip_suffix("GiB") {
+            Some(figure) => (figure.parse::<u64>().expect("a number") << 30).to_string(),
+            None => figure.replace('_', ""),
+        };
+        Some(format!("{} to {}", plain(least), plain(most)))
+    }
+
+    #[test]
+    fn the_ranges_of_the_annotated_example_are_those_of_the_checks() {
+        let ranges = Config::ranges();
+        let (mut table, mut compared) = (String::new(), 0);
+        for line in include_str!("../cli/defaults.toml").lines() {
+            let line = line.strip_prefix("# ").unwrap_or(line);
+            if let Some(header) = line.strip_prefix('[') {
+                let names = header.trim_start_matches('[').split(']').next().unwrap_or_default();
+                table = match names.split('.').collect::<Vec<_>>()[..] {
+                    ["lanes", _] => "lanes.main".to_owned(),
+                    [table, "channels", _] => format!("{table}.channels.any"),
+                    [list @ ("agents" | "cron")] => format!("{list}[0]"),
+                    _ => names.to_owned(),
+                };
+            }
+            let Some((key, comment)) = line.split_once(" = ") else { continue };
+            let Some(range) = comment.split_once('#').and_then(|(_, c)| range_of(c)) else {
+                continue;
+            };
+            let key = format!("{table}.{key}");
+            let known = ranges.iter().find(|(known, _)| *known == key);
+            let known = &known.unwrap_or_else(|| panic!("{key} has a range")).1;
+            assert!(known.starts_with(&range), "{key}: {range}, and it is {known}");
+            compared += 1;
+        }
+        assert!(compared > 15, "{compared}");
     }
 }

@@ -91,11 +91,16 @@ impl Place {
     }
 }
 
+/// No setting is deeper; what is, is not ours and not looked at.
+const DEPTH: usize = 8;
+
 fn walk_toml(value: &DeValue<'_>, key: &Key, found: &mut Vec<Found>) {
     let mut add = |key: Key, name_at, value: &toml::Spanned<DeValue<'_>>| {
         let value_at = value.span().start.max(name_at);
         found.push(Found { key: key.clone(), name_at, value_at });
-        walk_toml(value.get_ref(), &key, found);
+        if key.0.len() < DEPTH {
+            walk_toml(value.get_ref(), &key, found);
+        }
     };
     if let Some(table) = value.as_table() {
         table.iter().for_each(|(name, value)| {
@@ -119,7 +124,9 @@ fn walk_json(text: &str, value: &RawValue, key: &Key, found: &mut Vec<Found>) {
     let start = |value: &RawValue| value.get().as_ptr() as usize - text.as_ptr() as usize;
     let mut add = |key: Key, name_at, value_at, value| {
         found.push(Found { key: key.clone(), name_at, value_at });
-        walk_json(text, value, &key, found);
+        if key.0.len() < DEPTH {
+            walk_json(text, value, &key, found);
+        }
     };
     match level {
         Level::Table(entries) => entries.into_iter().for_each(|(name, value)| {
@@ -193,6 +200,12 @@ mod tests {
         assert!(at("agents[0].id = x: no").starts_with("\"id\""));
         assert!(at("agents[0].text: missing").starts_with("{\"id\""), "the table around it");
         assert_eq!(place.position("nothing of this"), 0);
+    }
+
+    #[test]
+    fn text_of_any_depth_is_walked_without_harm() {
+        let deep = format!("{{\"a\": {}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(Place::of_json(&deep).map(|place| place.found.len()), Some(DEPTH));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::units::{Named, Size, Span, Table};
+use super::units::{Named, Size, Span, Table, Word};
 use super::{
     Agent, ChannelQueue, Concurrency, Config, CronJob, EngineKnobs, Inbound, JournalKnobs, Lane,
     Limits, Overlap, Queue, SessionKnobs, Sync,
@@ -42,18 +42,18 @@ struct LaneTable {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct QueueTable {
-    mode: Option<Mode>,
+    mode: Option<Word<Mode>>,
     debounce: Option<Span>,
     reset_on_new_message: Option<bool>,
     max_wait: Option<Span>,
     max_batch: Option<u32>,
     cap: Option<u32>,
-    drop: Option<Drop>,
+    drop: Option<Word<Drop>>,
     ttl: Option<Span>,
     attempts: Option<u32>,
     backoff: Option<Span>,
     backoff_max: Option<Span>,
-    pending_tools: Option<PendingTools>,
+    pending_tools: Option<Word<PendingTools>>,
     steer_rounds: Option<u32>,
     channels: Named<Table<ChannelTable>>,
 }
@@ -89,16 +89,16 @@ struct EngineTable {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ChannelTable {
-    mode: Option<Mode>,
+    mode: Option<Word<Mode>>,
     debounce: Option<Span>,
     cap: Option<u32>,
-    drop: Option<Drop>,
+    drop: Option<Word<Drop>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SessionTable {
-    dm_scope: Option<Scope>,
+    dm_scope: Option<Word<Scope>>,
     identity_links: Named<Vec<String>>,
 }
 
@@ -138,14 +138,14 @@ struct CronTable {
     every: Option<Span>,
     timezone: Option<String>,
     text: String,
-    overlap: Overlap,
+    overlap: Option<Word<Overlap>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct JournalTable {
     path: Option<PathBuf>,
-    sync: Option<Sync>,
+    sync: Option<Word<Sync>>,
     attempts: Option<u32>,
     max_bytes: Option<Size>,
 }
@@ -183,18 +183,18 @@ impl LaneTable {
 
 impl QueueTable {
     fn over(self, queue: &mut Queue) {
-        set(&mut queue.mode, self.mode, same);
+        set(&mut queue.mode, self.mode, |w| w.0);
         set(&mut queue.debounce, self.debounce, |s| s.0);
         set(&mut queue.reset_on_new_message, self.reset_on_new_message, same);
         set(&mut queue.max_wait, self.max_wait, |s| Some(s.0));
         set(&mut queue.max_batch, self.max_batch, same);
         set(&mut queue.cap, self.cap, same);
-        set(&mut queue.drop, self.drop, same);
+        set(&mut queue.drop, self.drop, |w| w.0);
         set(&mut queue.ttl, self.ttl, |s| Some(s.0));
         set(&mut queue.attempts, self.attempts, same);
         set(&mut queue.backoff, self.backoff, |s| s.0);
         set(&mut queue.backoff_max, self.backoff_max, |s| s.0);
-        set(&mut queue.pending_tools, self.pending_tools, same);
+        set(&mut queue.pending_tools, self.pending_tools, |w| w.0);
         set(&mut queue.steer_rounds, self.steer_rounds, same);
         queue.channels = self.channels.0.into_iter().map(|(k, v)| (k, v.0.channel())).collect();
     }
@@ -231,13 +231,18 @@ impl EngineTable {
 impl ChannelTable {
     fn channel(self) -> ChannelQueue {
         let debounce = self.debounce.map(|s| s.0);
-        ChannelQueue { mode: self.mode, debounce, cap: self.cap, drop: self.drop }
+        ChannelQueue {
+            mode: self.mode.map(|w| w.0),
+            debounce,
+            cap: self.cap,
+            drop: self.drop.map(|w| w.0),
+        }
     }
 }
 
 impl SessionTable {
     fn over(self, session: &mut SessionKnobs) {
-        set(&mut session.dm_scope, self.dm_scope, same);
+        set(&mut session.dm_scope, self.dm_scope, |w| w.0);
         session.identity_links = self.identity_links.0;
     }
 }
@@ -265,6 +270,7 @@ impl AgentTable {
 impl CronTable {
     fn job(self) -> CronJob {
         let Self { id, schedule, every, timezone, text, overlap } = self;
+        let overlap = overlap.map_or_else(Overlap::default, |w| w.0);
         CronJob { id, schedule, every: every.map(|s| s.0), timezone, text, overlap }
     }
 }
@@ -272,7 +278,7 @@ impl CronTable {
 impl JournalTable {
     fn over(self, journal: &mut JournalKnobs) {
         journal.path = self.path;
-        set(&mut journal.sync, self.sync, same);
+        set(&mut journal.sync, self.sync, |w| w.0);
         set(&mut journal.attempts, self.attempts, same);
         set(&mut journal.max_bytes, self.max_bytes, |s| s.0);
     }

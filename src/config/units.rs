@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
@@ -75,6 +76,30 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(TableVisitor(PhantomData))
+    }
+}
+
+/// One of the words of an enum.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word<T>(pub(super) T);
+
+struct WordVisitor<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = crate::model::Error>> Visitor<'_> for WordVisitor<T> {
+    type Value = Word<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a word")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Word<T>, E> {
+        text.parse().map(Word).map_err(E::custom)
+    }
+}
+
+impl<'de, T: FromStr<Err = crate::model::Error>> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(WordVisitor(PhantomData))
     }
 }
 

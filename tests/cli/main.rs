@@ -4,6 +4,7 @@ mod agents;
 mod bad_input;
 mod bench;
 mod books;
+mod check;
 mod control;
 mod endings;
 mod jsonl;
