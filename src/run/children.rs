@@ -14,10 +14,13 @@ pub(crate) struct Children {
     family: Mutex<Family>,
 }
 
+/// A child, and where it waits or runs.
+type Child = (Arc<Session>, Arc<Cell>);
+
 #[derive(Default)]
 struct Family {
     course: Course,
-    living: Vec<(Arc<Session>, Arc<Cell>)>,
+    living: Vec<Child>,
     /// Places of children that are being submitted.
     unborn: usize,
     registration: Option<Registration>,
@@ -37,7 +40,7 @@ impl Children {
     }
 
     /// Takes everybody and the registration out.
-    fn empty(&self, course: Course) -> (Vec<(Arc<Session>, Arc<Cell>)>, Option<Registration>) {
+    fn empty(&self, course: Course) -> (Vec<Child>, Option<Registration>) {
         let mut family = self.family.lock();
         family.course = course;
         (std::mem::take(&mut family.living), family.registration.take())
