@@ -191,8 +191,7 @@ impl Desk {
         let standing = Arc::new(Standing::default());
         let job = Job(Arc::clone(&standing));
         let (lane, cx) = (LaneId(spec.lane), self.world.cx());
-        let (next, answer) =
-            self.machine.admit_closure(job, lane, spec.priority, spec.origin, &cx);
+        let (next, answer) = self.machine.admit_closure(job, lane, spec.priority, spec.origin, &cx);
         if answer.is_ok() {
             self.things.push(Thing::Closure(standing, spec.priority));
         }
@@ -297,10 +296,10 @@ impl Desk {
         slice: bool,
     ) -> Option<(Back, Option<Begun>)> {
         let current = self.run.clone();
-        let slice = current.as_ref().filter(|_| slice).map(|(_, tag)| Slice {
-            ticket: self.ticketed(*tag),
-            run: RunId::new(self.runs + 1),
-        });
+        let slice = current
+            .as_ref()
+            .filter(|_| slice)
+            .map(|(_, tag)| Slice { ticket: self.ticketed(*tag), run: RunId::new(self.runs + 1) });
         let (next, finished) =
             self.machine.finish(RunId::new(run), end, slice.as_ref(), &self.world.cx());
         let Finished::Ended(ended, started) = finished else {

@@ -271,7 +271,8 @@ impl Driver {
             Knob::MaxBatch(most) => queue.max_batch = *most,
             Knob::Mode(mode) => queue.mode = *mode,
             Knob::StopAuthority(listed) => {
-                self.desk.world.stop_authorities = listed.then(|| "b".to_owned()).into_iter().collect();
+                self.desk.world.stop_authorities =
+                    listed.then(|| "b".to_owned()).into_iter().collect();
             }
             Knob::Steerable(open) => {
                 self.desk.inbox = if *open { Inbox::Open } else { Inbox::Never };
@@ -320,9 +321,10 @@ impl Driver {
         let found = desk.machine.live().map(|live| {
             (live.id.get(), live.attempt, live.stop, live.inbox, live.held.len() as usize)
         });
-        let expected = model.live.as_ref().map(|live| {
-            (live.id, live.attempt, live.stop, live.inbox, live.batch.len())
-        });
+        let expected = model
+            .live
+            .as_ref()
+            .map(|live| (live.id, live.attempt, live.stop, live.inbox, live.batch.len()));
         same("the run", &found, &expected)?;
         if let Some(Held::Messages(batch)) = desk.machine.live().map(|live| &live.held) {
             let seen: Vec<_> = batch.iter().map(|cell| cell.seen()).collect();
@@ -332,7 +334,8 @@ impl Driver {
         }
         let waits = !model.all(At::Inbox).is_empty();
         let open = |live: &super::model::Live| live.inbox == Inbox::Open && live.guard.is_none();
-        let steer = model.live.as_ref().is_some_and(|live| waits && open(live) && live.stop.is_none());
+        let steer =
+            model.live.as_ref().is_some_and(|live| waits && open(live) && live.stop.is_none());
         let word = desk.machine.signal();
         same("the signal", &(word & 16 != 0), &steer)
     }

@@ -71,8 +71,7 @@ fn p4_stopped_by_anything_but_the_end_of_the_engine_is_ran() {
         |desk| desk.pass(50),
         |desk| desk.recall(0),
     ];
-    let causes =
-        [Cause::Stop, Cause::Interrupt, Cause::Interrupt, Cause::Deadline, Cause::Parent];
+    let causes = [Cause::Stop, Cause::Interrupt, Cause::Interrupt, Cause::Deadline, Cause::Parent];
     for (stop, cause) in stops.into_iter().zip(causes) {
         let mut desk = Desk::new();
         desk.running(&followup().attempts(3).deadline(50));

@@ -213,7 +213,9 @@ impl Model {
         let Some(head) = self.head() else { return Phase::Idle };
         match (self.msgs[head[0]].at, &self.retry, &self.window) {
             (At::Retry, Some(retry), _) if retry.due > self.now => Phase::Backoff,
-            (At::Rank(2), _, Some(window)) if window.members.contains(&head[0]) => Phase::Collecting,
+            (At::Rank(2), _, Some(window)) if window.members.contains(&head[0]) => {
+                Phase::Collecting
+            }
             _ => Phase::Ready,
         }
     }

@@ -90,7 +90,8 @@ impl Model {
 
     fn make_room(&mut self, spec: &Spec) -> Result<(), Reason> {
         let suits = |m: &Msg| !m.closure && m.origin() == (spec.authority, spec.route);
-        let urgent = self.all(At::Rank(0)).into_iter().filter(|_| self.planted(Plant::InterruptsAreVictims));
+        let urgent =
+            self.all(At::Rank(0)).into_iter().filter(|_| self.planted(Plant::InterruptsAreVictims));
         let victim = urgent.chain(self.all(At::Rank(2))).find(|n| suits(&self.msgs[*n]));
         let Some(victim) = victim.filter(|_| self.queue.drop != Drop::New) else {
             return Err(Reason::Full);
@@ -139,9 +140,9 @@ impl Model {
     pub(super) fn submit_closure(&mut self, spec: &Spec) -> Admitted {
         self.settle();
         let waiting = self.msgs.iter().filter(|m| m.closure && m.waits()).count();
-        let answer = self.may_enter(spec.origin).and_then(|()| {
-            if waiting >= self.closure_cap { Err(Reason::Full) } else { Ok(()) }
-        });
+        let answer = self
+            .may_enter(spec.origin)
+            .and_then(|()| if waiting >= self.closure_cap { Err(Reason::Full) } else { Ok(()) });
         let met = self.phase();
         if answer.is_ok() {
             self.window = None;

@@ -202,8 +202,7 @@ impl Model {
         for number in cells {
             let later = self.cleared(number).map_or(At::Rank(2), At::Gone);
             let msg = &mut self.msgs[number];
-            (msg.seen, msg.at) =
-                (msg.half, if msg.half { later } else { At::Gone(Fate::Steered) });
+            (msg.seen, msg.at) = (msg.half, if msg.half { later } else { At::Gone(Fate::Steered) });
         }
         self.rest();
         true

@@ -111,10 +111,20 @@ fn p2_only_neighbours_that_are_equal_in_everything_share_a_batch() {
     let mut desk = Desk::with(|queue| (queue.debounce, queue.cap) = (super::spec::ms(0), 50));
     desk.running(&followup());
     let specs = [
-        collect(), collect(), followup(), collect(), collect().from("irc"), collect().from("irc"),
-        collect().by("b"), collect().attempts(2), collect().deadline(9), collect(),
+        collect(),
+        collect(),
+        followup(),
+        collect(),
+        collect().from("irc"),
+        collect().from("irc"),
+        collect().by("b"),
+        collect().attempts(2),
+        collect().deadline(9),
+        collect(),
     ];
-    specs.iter().for_each(|spec| { desk.put(spec); });
+    specs.iter().for_each(|spec| {
+        desk.put(spec);
+    });
     desk.put_closure();
     desk.put(&collect());
     desk.done();
@@ -130,7 +140,9 @@ fn p2_a_batch_takes_max_batch_messages_and_is_formed_at_the_claim() {
     };
     let mut desk = Desk::with(change);
     desk.running(&followup());
-    (0..3).for_each(|_| { desk.put(&collect()); });
+    (0..3).for_each(|_| {
+        desk.put(&collect());
+    });
     desk.done();
     // What comes between the ticket and the claim is part of it.
     desk.put(&collect());

@@ -122,7 +122,9 @@ fn p4_a_restored_steer_expires_by_itself_after_a_sweep_of_the_expiries() {
     let held = desk.put(&steer().ttl(1000));
     let (guard, _) = desk.take(run, 1).expect("the run is live");
     let many: Vec<_> = (0..100).map(|_| desk.put(&followup().ttl(900))).collect();
-    many.iter().for_each(|number| { desk.withdraw(*number); });
+    many.iter().for_each(|number| {
+        desk.withdraw(*number);
+    });
     desk.put(&followup());
     desk.restore(run, guard);
     desk.pass(999);

@@ -87,9 +87,8 @@ impl Spec {
 
     /// The message itself, as the door of the engine would hand it to the machine at `now`.
     pub(super) fn cell(&self, now: Moment) -> Arc<Cell> {
-        let mut message = Message::new("k", "text")
-            .with_authority(self.authority)
-            .with_priority(self.priority);
+        let mut message =
+            Message::new("k", "text").with_authority(self.authority).with_priority(self.priority);
         message.mode = self.mode;
         if let Some(channel) = self.route {
             let source = Source { channel: channel.to_owned(), ..Source::default() };

@@ -80,7 +80,8 @@ fn spec() -> impl Strategy<Value = Spec> {
         5 => Just(Priority::Normal),
         1 => Just(Priority::Foreground),
     ];
-    let who = prop_oneof![6 => Just(("", None)), 1 => Just(("b", None)), 1 => Just(("", Some("irc")))];
+    let who =
+        prop_oneof![6 => Just(("", None)), 1 => Just(("b", None)), 1 => Just(("", Some("irc")))];
     let lane = prop_oneof![6 => Just(0u16), 1 => Just(1)];
     let attempts = prop_oneof![3 => Just(1u32), 1 => Just(2), 1 => Just(3)];
     let deadline = prop_oneof![8 => Just(None), 1 => Just(Some(700u64))];
@@ -90,10 +91,12 @@ fn spec() -> impl Strategy<Value = Spec> {
     let spawned = prop::bool::weighted(0.2);
     let mode = prop_oneof![5 => mode().prop_map(Some), 1 => Just(None)];
     let parts = (mode, lane, priority, who, attempts, deadline, ttl, expect, spawned);
-    parts.prop_map(|(mode, lane, priority, (authority, route), attempts, deadline, ttl, expect, spawned)| {
-        let origin = if spawned { Origin::Run } else { Origin::Outside };
-        Spec { mode, lane, priority, authority, route, attempts, deadline, ttl, expect, origin }
-    })
+    parts.prop_map(
+        |(mode, lane, priority, (authority, route), attempts, deadline, ttl, expect, spawned)| {
+            let origin = if spawned { Origin::Run } else { Origin::Outside };
+            Spec { mode, lane, priority, authority, route, attempts, deadline, ttl, expect, origin }
+        },
+    )
 }
 
 fn knob() -> impl Strategy<Value = Knob> {

@@ -120,7 +120,8 @@ fn what_cannot_merge_closes_the_window() {
     let mut desk = collecting();
     desk.put_closure();
     assert!(!desk.has_window());
-    let others = [collect().by("b"), collect().from("irc"), collect().attempts(2), collect().lane(1)];
+    let others =
+        [collect().by("b"), collect().from("irc"), collect().attempts(2), collect().lane(1)];
     for spec in others {
         let mut desk = collecting();
         desk.put(&spec);
