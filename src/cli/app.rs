@@ -24,13 +24,16 @@ pub struct Feed {
 
 impl Observer for Feed {
     fn on_event(&self, record: &Record) {
-        if let Some(line) = output::line(record) {
-            self.writer.push(line);
-        }
         if is_trouble(&record.event) {
             self.troubles.note(Trouble::Messages);
         }
-        self.books.hear(&record.event);
+        // The books know it before anybody who reads the line can ask about it.
+        self.books.keep(&record.event);
+        if let Some(line) = output::line(record) {
+            self.writer.push(line);
+        }
+        // And whoever waits for the end goes on once the line is on its way.
+        self.books.tell();
     }
 
     fn wants_text(&self) -> bool {

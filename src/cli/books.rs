@@ -206,10 +206,13 @@ impl Books {
         self.lock().totals.invalid += 1;
     }
 
-    /// Reads one event. Called in order, on the events' thread.
-    pub fn hear(&self, event: &Event) {
-        let mut state = self.lock();
-        state.hear(event);
+    /// Writes one event down. Called in order, on the events' thread.
+    pub fn keep(&self, event: &Event) {
+        self.lock().keep(event);
+    }
+
+    /// Wakes whoever waits here.
+    pub fn tell(&self) {
         self.changed.notify_all();
     }
 }
@@ -232,7 +235,7 @@ impl State {
         }
     }
 
-    fn hear(&mut self, event: &Event) {
+    fn keep(&mut self, event: &Event) {
         match event {
             Event::Accepted { .. } => self.totals.accepted += 1,
             Event::Refused { .. } => self.totals.refused += 1,

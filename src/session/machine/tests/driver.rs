@@ -1,31 +1,22 @@
 //! Drives the machine and the model with the same steps, and compares them after each.
 
 use super::calls::{Ending, failed};
+use super::compare::{Same, same};
 use super::desk::Desk;
-use super::model::{At, Model, Plant, millis};
+use super::model::{Model, Plant, millis};
 use super::model_run::{How, Lane};
 use super::spec::{Spec, ms};
 use super::steps::{Hold, Knob, Start, Step, Which};
-use crate::model::{Cause, Error};
-use crate::session::live::{Held, Inbox};
+use crate::model::Cause;
+use crate::session::live::Inbox;
 use crate::session::machine::{Door, End, Phase};
 use crate::time::Moment;
 
-/// What was different.
-pub(super) type Same = Result<(), String>;
-
 pub(super) struct Driver {
-    desk: Desk,
-    model: Model,
+    pub(super) desk: Desk,
+    pub(super) model: Model,
     /// The number of the machine's newest guard.
     guard: u64,
-}
-
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, machine: &T, model: &T) -> Same {
-    if machine == model {
-        return Ok(());
-    }
-    Err(format!("{what}: the machine says {machine:?}, the model {model:?}"))
 }
 
 impl Driver {
@@ -76,24 +67,6 @@ impl Driver {
         match step {
             Step::Submit(spec) => self.submit(spec),
             Step::Closure(spec) => self.closure(spec),
-            Step::Claim(index) if !desk.out.is_empty() => {
-                let tag = desk.out[index.index(desk.out.len())];
-                let lane = self.lane();
-                let expected = self.model.claim(tag, lane);
-                same("claim", &self.desk.redeem(tag), &expected)
-            }
-            Step::ComeBack(which, how, slice) => self.come_back(*which, *how, *slice),
-            Step::Take(which, caller) => self.take(*which, *caller),
-            Step::Commit(which, hold) => self.commit(*which, *hold),
-            Step::Restore(which, hold) => self.restore(*which, *hold),
-            Step::End(which, caller) => self.end(*which, *caller),
-            Step::Hold(which, open) => {
-                let inbox = if *open { Inbox::Open } else { Inbox::Held };
-                let run = self.run_of(*which);
-                self.model.set_steerable(run, inbox);
-                let known = self.desk.set_steerable(run, inbox).is_ok();
-                same("set_steerable", &known, &self.model.is_live(run))
-            }
             Step::Stop => same("stop", &desk.stop().withdrawn, &model.stop()),
             Step::Interrupt(which) => {
                 let only = which.map(|which| self.run_of(which));
@@ -106,19 +79,9 @@ impl Driver {
                 let expected = model.withdraw(number);
                 same("withdraw", &desk.withdraw(number as u64), &expected)
             }
-            Step::Pass(millis) => self.pass(*millis),
-            Step::PassUnnoticed(millis) => {
-                desk.pass_unnoticed(*millis);
-                Ok(())
-            }
-            Step::Fire => self.fire(),
             Step::OwnMode(mode) => {
                 desk.machine.set_mode(*mode);
                 model.own_mode = *mode;
-                Ok(())
-            }
-            Step::Turn(knob) => {
-                self.turn(knob);
                 Ok(())
             }
             Step::Abandon(which) => {
@@ -126,13 +89,50 @@ impl Driver {
                 let expected = self.model.abandon(run, Cause::Abandon);
                 same("abandon", &self.desk.abandon(run, Cause::Abandon), &expected)
             }
-            Step::Drain => {
-                self.shut(Door::Draining);
+            Step::Close(cause) => self.close(*cause),
+            _ => self.step_of_run(step),
+        }
+    }
+
+    fn step_of_run(&mut self, step: &Step) -> Same {
+        match step {
+            Step::Claim(index) if !self.desk.out.is_empty() => {
+                let tag = self.desk.out[index.index(self.desk.out.len())];
+                let lane = self.lane();
+                let expected = self.model.claim(tag, lane);
+                same("claim", &self.desk.redeem(tag), &expected)
+            }
+            Step::ComeBack(which, how, slice) => self.come_back(*which, *how, *slice),
+            Step::Take(which, caller) => self.take(*which, *caller),
+            Step::Commit(which, hold) => self.commit(*which, *hold),
+            Step::Restore(which, hold) => {
+                self.restore(*which, *hold);
                 Ok(())
             }
-            Step::Close(cause) => self.close(*cause),
-            Step::Claim(_) | Step::Withdraw(_) => Ok(()),
+            Step::End(which, caller) => self.end(*which, *caller),
+            Step::Hold(which, open) => {
+                let inbox = if *open { Inbox::Open } else { Inbox::Held };
+                let run = self.run_of(*which);
+                self.model.set_steerable(run, inbox);
+                let known = self.desk.set_steerable(run, inbox).is_ok();
+                same("set_steerable", &known, &self.model.is_live(run))
+            }
+            _ => self.step_of_time(step),
         }
+    }
+
+    /// Time, and what changes for every session at once.
+    fn step_of_time(&mut self, step: &Step) -> Same {
+        match step {
+            Step::Pass(millis) => return self.pass(*millis),
+            Step::PassUnnoticed(millis) => self.desk.pass_unnoticed(*millis),
+            Step::Fire => return self.fire(),
+            Step::Turn(knob) => self.turn(knob),
+            Step::Drain => self.shut(Door::Draining),
+            // Nothing to claim or to withdraw yet.
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The live run, or the one that a pending retry is for; or one that is neither.
@@ -215,25 +215,19 @@ impl Driver {
         same("commit", &self.desk.commit(run, guard).is_ok(), &expected)
     }
 
-    fn restore(&mut self, which: Which, hold: Hold) -> Same {
+    fn restore(&mut self, which: Which, hold: Hold) {
         let (run, guard) = (self.run_of(which), self.guard_of(hold));
         self.model.restore(run, guard);
         self.desk.restore(run, guard);
-        Ok(())
     }
 
     fn end(&mut self, which: Which, caller: usize) -> Same {
         let run = self.run_of(which);
         let expected = self.model.end(run, caller);
-        let found = match self.desk.end(run, caller) {
-            Ok(Ending::Steers(guard, cells)) => {
-                self.took(guard);
-                Some(Some(Ending::Steers(0, cells)))
-            }
-            Ok(ending) => Some(Some(ending)),
-            Err(Error::GuardOpen) => Some(None),
-            Err(_) => None,
-        };
+        let mut found = self.desk.end(run, caller);
+        if let Ok(Ending::Steers(guard, _)) = &mut found {
+            self.took(std::mem::take(guard));
+        }
         same("end", &found, &expected)
     }
 
@@ -295,65 +289,5 @@ impl Driver {
     fn close(&mut self, cause: Cause) -> Same {
         self.shut(if cause == Cause::Close { Door::Closed } else { Door::Draining });
         same("close", &self.desk.close(cause).withdrawn, &self.model.close(cause))
-    }
-
-    fn compare(&self) -> Same {
-        let (desk, model) = (&self.desk, &self.model);
-        same("accepted", &desk.things.len(), &model.msgs.len())?;
-        for (number, (thing, msg)) in desk.things.iter().zip(&model.msgs).enumerate() {
-            let fate = if let At::Gone(fate) = msg.at { Some(fate) } else { None };
-            same(&format!("the fate of {number}"), &desk.fate(number as u64), &fate)?;
-            same(&format!("the place of {number}"), &thing.place(), &msg.place())?;
-        }
-        // P4: the conservation law, counted on both sides.
-        let gone = model.msgs.iter().filter(|m| matches!(m.at, At::Gone(_))).count();
-        let pending = (model.msgs.len() - gone) as u64;
-        same("pending", &desk.machine.pending(), &pending)?;
-        same("fates", &desk.fates.len(), &gone)?;
-        same("depth", &(desk.machine.depth() as usize), &model.depth())?;
-        same("phase", &desk.phase(), &model.rested)?;
-        self.compare_run()?;
-        self.compare_times()
-    }
-
-    fn compare_run(&self) -> Same {
-        let (desk, model) = (&self.desk, &self.model);
-        let found = desk.machine.live().map(|live| {
-            (live.id.get(), live.attempt, live.stop, live.inbox, live.held.len() as usize)
-        });
-        let expected = model
-            .live
-            .as_ref()
-            .map(|live| (live.id, live.attempt, live.stop, live.inbox, live.batch.len()));
-        same("the run", &found, &expected)?;
-        if let Some(Held::Messages(batch)) = desk.machine.live().map(|live| &live.held) {
-            let seen: Vec<_> = batch.iter().map(|cell| cell.seen()).collect();
-            let expected = model.live.as_ref().map_or(&[][..], |live| &live.batch);
-            let expected: Vec<_> = expected.iter().map(|n| model.msgs[*n].seen).collect();
-            same("seen", &seen, &expected)?;
-        }
-        let waits = !model.all(At::Inbox).is_empty();
-        let open = |live: &super::model::Live| live.inbox == Inbox::Open && live.guard.is_none();
-        let steer =
-            model.live.as_ref().is_some_and(|live| waits && open(live) && live.stop.is_none());
-        let word = desk.machine.signal();
-        same("the signal", &(word & 16 != 0), &steer)
-    }
-
-    fn compare_times(&self) -> Same {
-        let (desk, model) = (&self.desk, &self.model);
-        same("the window", &desk.closes(), &model.closes())?;
-        let armed = desk.machine.armed().map(|at| millis(at.since(Moment::START)));
-        match model.due() {
-            Some(due) if armed.is_none_or(|armed| armed > due) => {
-                Err(format!("due at {due}, armed for {armed:?}"))
-            }
-            _ if desk.phase() != Phase::Ready => Ok(()),
-            _ => {
-                let wanted = model.wanted().expect("a ready session has a head");
-                let out = desk.out.contains(&wanted);
-                same(&format!("a ticket for {wanted:?} is out"), &out, &true)
-            }
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The machine alone, driven with a `now` of our own: cell by cell, and against a reference model.
 
 mod calls;
+mod compare;
 mod desk;
 mod driver;
 mod fates;
@@ -19,3 +20,4 @@ mod steps;
 mod stops;
 mod tickets;
 mod windows;
+mod work;

@@ -23,6 +23,7 @@ pub(super) enum At {
     Gone(Fate),
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "a plain list of facts")]
 #[derive(Clone, Debug)]
 pub(super) struct Msg {
     pub(super) at: At,

@@ -140,9 +140,9 @@ impl Model {
     pub(super) fn submit_closure(&mut self, spec: &Spec) -> Admitted {
         self.settle();
         let waiting = self.msgs.iter().filter(|m| m.closure && m.waits()).count();
-        let answer = self
-            .may_enter(spec.origin)
-            .and_then(|()| if waiting >= self.closure_cap { Err(Reason::Full) } else { Ok(()) });
+        let full = waiting >= self.closure_cap;
+        let answer = self.may_enter(spec.origin);
+        let answer = if answer.is_ok() && full { Err(Reason::Full) } else { answer };
         let met = self.phase();
         if answer.is_ok() {
             self.window = None;

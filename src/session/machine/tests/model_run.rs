@@ -3,7 +3,7 @@
 use super::calls::Ending;
 use super::desk::{Back, Begun};
 use super::model::{At, Live, Model, Plant, Retry, millis};
-use crate::model::{Cause, Fate, Outcome};
+use crate::model::{Cause, Error, Fate, Outcome, RunId};
 use crate::session::live::Inbox;
 use crate::session::machine::{Door, Phase};
 use crate::session::next::Tag;
@@ -105,9 +105,8 @@ impl Model {
         let attempts = self.msgs[live.batch[0]].attempts;
         let left = live.attempt < attempts;
         match (outcome, live.stop) {
-            (Outcome::Done, _) => Some(Fate::Ran),
             (Outcome::Stopped, Some(Cause::Close | Cause::Drain)) => Some(Fate::Returned),
-            (Outcome::Stopped, _) => Some(Fate::Ran),
+            (Outcome::Stopped | Outcome::Done, _) => Some(Fate::Ran),
             _ if left && self.door == Door::Closed => Some(Fate::Returned),
             // An interrupt ends the retry: ran, with the last outcome.
             _ if left && !self.all(At::Rank(0)).is_empty() => Some(Fate::Ran),
@@ -223,29 +222,31 @@ impl Model {
         self.rest();
     }
 
-    /// `None` is a stale run, `Some(None)` one whose guard is open.
-    pub(super) fn end(&mut self, run: u64, caller: usize) -> Option<Option<Ending>> {
-        self.live.as_ref().filter(|live| live.id == run)?;
+    pub(super) fn end(&mut self, run: u64, caller: usize) -> Result<Ending, Error> {
+        if !self.is_live(run) {
+            return Err(Error::Stale(RunId::new(run)));
+        }
         self.settle();
         let answer = self.end_settled(caller);
         self.rest();
-        Some(answer)
+        answer
     }
 
-    fn end_settled(&mut self, caller: usize) -> Option<Ending> {
-        let live = self.live.as_ref().filter(|live| live.guard.is_none())?;
+    fn end_settled(&mut self, caller: usize) -> Result<Ending, Error> {
+        let live = self.live.as_ref().filter(|live| live.guard.is_none());
+        let Some(live) = live else { return Err(Error::GuardOpen) };
         if let Some(cause) = live.stop.filter(|_| live.inbox != Inbox::Closed) {
-            return Some(Ending::Stop(cause));
+            return Ok(Ending::Stop(cause));
         }
         let cells = self.take_settled(caller);
         if !cells.is_empty() {
-            return Some(Ending::Steers(0, cells));
+            return Ok(Ending::Steers(0, cells));
         }
         if let Some(live) = self.live.as_mut().filter(|live| live.inbox != Inbox::Never) {
             live.inbox = Inbox::Closed;
         }
         self.promote();
-        Some(Ending::Closed)
+        Ok(Ending::Closed)
     }
 
     pub(super) fn set_steerable(&mut self, run: u64, inbox: Inbox) {

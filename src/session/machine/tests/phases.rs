@@ -113,7 +113,7 @@ fn a_stop_empties_every_phase() {
     for (phase, (withdrawn, run)) in ALL.into_iter().zip(expected) {
         let mut desk = at(phase);
         let halted = desk.stop();
-        assert_eq!((halted.withdrawn, halted.run.map(|r| r.get())), (withdrawn, run), "{phase:?}");
+        assert_eq!((halted.withdrawn, halted.run.map(RunId::get)), (withdrawn, run), "{phase:?}");
         let after = if phase == Phase::Running { Phase::Running } else { Phase::Idle };
         assert_eq!(desk.phase(), after);
         assert_eq!(desk.machine.pending(), u64::from(phase == Phase::Running));
@@ -126,9 +126,9 @@ fn the_control_interrupt_touches_only_a_run_and_a_retry() {
         let mut desk = at(phase);
         let halted = desk.interrupt(None);
         match phase {
-            Phase::Running => assert_eq!(halted.run.map(|r| r.get()), Some(1)),
+            Phase::Running => assert_eq!(halted.run.map(RunId::get), Some(1)),
             Phase::Backoff => {
-                assert_eq!(halted.retry.map(|r| r.get()), Some(1));
+                assert_eq!(halted.retry.map(RunId::get), Some(1));
                 assert_eq!((desk.fate(0), desk.phase()), (Some(Fate::Ran), Phase::Idle));
                 continue;
             }

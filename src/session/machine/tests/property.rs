@@ -8,7 +8,7 @@ use super::model::Plant;
 use super::steps::case;
 
 /// Enough to find every planted mistake many times over; a few seconds without optimization.
-const CASES: u32 = 2000;
+const CASES: u32 = 1000;
 
 fn config(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::order::drain;
 use super::spec::{collect, followup, interrupt, ms, steer, steer_backlog};
-use crate::model::{Cause, Fate, Outcome};
+use crate::model::{Cause, Fate, Outcome, RunId};
 use crate::session::live::Inbox;
 use crate::session::machine::{Phase, Withdrawn};
 
@@ -30,7 +30,7 @@ fn p4_the_control_interrupt_ends_a_pending_retry_and_the_backlog_goes_on() {
     let rest = desk.put(&followup());
     desk.fail();
     assert_eq!(desk.interrupt(Some(run + 7)).retry, None, "another run is safe");
-    assert_eq!(desk.interrupt(Some(run)).retry.map(|r| r.get()), Some(run));
+    assert_eq!(desk.interrupt(Some(run)).retry.map(RunId::get), Some(run));
     assert_eq!(desk.fate(0), Some(Fate::Ran));
     assert_eq!(drain(&mut desk), [[rest]]);
 }

@@ -4,7 +4,7 @@ use super::calls::Ending;
 use super::desk::Desk;
 use super::order::drain;
 use super::spec::{followup, interrupt, steer, steer_backlog};
-use crate::model::{Cause, Fallback, Fate, Reason};
+use crate::model::{Cause, Fallback, Fate, Reason, RunId};
 use crate::session::cell::Place;
 use crate::session::live::Inbox;
 use crate::session::machine::{Door, Phase};
@@ -79,7 +79,7 @@ fn p5_authority_goes_before_route_and_both_must_be_the_runs_own() {
     assert_eq!(desk.fallback(&steer().by("a").from("discord")), Some(Fallback::Route));
     let landed = desk.offer(&steer().by("a").from("irc")).expect("there is room");
     assert_eq!((landed.placement, landed.fallback), (Placement::Steered, None));
-    assert_eq!(landed.run.map(|r| r.get()), Some(run));
+    assert_eq!(landed.run.map(RunId::get), Some(run));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::order::drain;
 use super::spec::{collect, followup, interrupt, steer, steer_backlog};
-use crate::model::{Cause, Fate, Outcome};
+use crate::model::{Cause, Fate, Outcome, RunId};
 use crate::session::cell::Place;
 use crate::session::machine::{Halted, Phase, Withdrawn};
 
@@ -20,7 +20,7 @@ fn p6_a_stop_withdraws_every_rank_and_then_stops_the_run() {
         desk.put(&interrupt()),
     ];
     let halted = desk.stop();
-    assert_eq!((halted.withdrawn, halted.run.map(|r| r.get())), (6, Some(run)));
+    assert_eq!((halted.withdrawn, halted.run.map(RunId::get)), (6, Some(run)));
     assert_eq!(waiting.map(|n| desk.fate(n)), [Some(Fate::Withdrawn); 6]);
     assert_eq!(desk.stopped(), Some(Cause::Interrupt), "the first cause decides");
     desk.fail();
@@ -57,7 +57,7 @@ fn p6_the_control_interrupt_leaves_the_backlog_and_promotes_the_steers() {
     let promoted = desk.put(&steer());
     assert_eq!(desk.interrupt(Some(run + 1)).run, None, "another run is safe");
     assert_eq!(desk.stopped(), None);
-    assert_eq!(desk.interrupt(Some(run)).run.map(|r| r.get()), Some(run));
+    assert_eq!(desk.interrupt(Some(run)).run.map(RunId::get), Some(run));
     assert_eq!(desk.fail(), (Outcome::Stopped, Some(Fate::Ran)));
     assert_eq!(drain(&mut desk), [[promoted], [rest]]);
 }
