@@ -24,6 +24,7 @@ mod watch;
 mod session;
 mod run;
 mod lane;
+mod ingress;
 mod engine;
 
 /// The flow, the session machine, threads, locks, races closed and decisions.
@@ -31,16 +32,17 @@ mod engine;
 pub mod architecture {}
 
 pub use config::{
-    Agent, ChannelQueue, Concurrency, Config, CronJob, EngineKnobs, Inbound, JournalKnobs, Lane,
-    Limits, Overlap, Queue, SessionKnobs, Sync, TranscriptKnobs,
+    Agent, Concurrency, Config, CronJob, EngineKnobs, Given, InForce, Inbound, JournalKnobs, Lane,
+    Level, Limits, Overlap, Queue, SessionKnobs, Sync, TranscriptKnobs,
 };
 pub use engine::{
     Builder, Closed, DrainReport, Engine, Line, Reloaded, Session, Stopped, StuckRun,
 };
+pub use ingress::KeyParts;
 pub use lane::HandlerOptions;
 pub use model::{
-    BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Message, MessageId, Mode, Outcome,
-    PendingTools, Policy, Priority, Reason, Refused, Reply, RunId, Scope, Settled, Source,
+    BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Knobs, Message, MessageId, Mode,
+    Outcome, PendingTools, Policy, Priority, Reason, Refused, Reply, RunId, Scope, Settled, Source,
     SpawnRefused, WaitError,
 };
 pub use run::{

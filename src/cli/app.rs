@@ -1,15 +1,18 @@
 //! What the parts of `laneq run` share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use laneq::{Engine, Event, Fate, Observer, Outcome, Record};
+use laneq::{Engine, Event, Fate, Message, Observer, Outcome, Record};
 
+use super::args::RunArgs;
 use super::books::{Books, Bounds};
 use super::console::Console;
 use super::exit::{Trouble, Troubles};
 use super::output::{self, Body};
 use super::reaper::Reaper;
+use super::setup;
 use super::writer::Writer;
 
 /// Hears every event: writes its line, keeps the books, notes what the exit code should tell.
@@ -62,7 +65,7 @@ pub struct App {
     pub line_bytes: usize,
     /// Deadline of a drain that names none.
     pub drain: Duration,
-    pub replay: f64,
+    pub args: RunArgs,
     /// From a stop to SIGTERM, and from SIGTERM to SIGKILL.
     pub grace: Duration,
     pub reaper: Reaper,
@@ -87,6 +90,28 @@ impl App {
     pub fn hurry(&self) {
         self.feed.writer.hurry();
         self.reaper.kill_all();
+    }
+
+    /// The bounds for this message: its session may have a cap of its own.
+    pub fn room_of(&self, message: &Message, bounds: Bounds) -> Bounds {
+        let force = self.engine.explain(message);
+        force.map_or(bounds, |force| Bounds { cap: force.cap.value, ..bounds })
+    }
+
+    /// Reads the settings anew, from this file or the one that the program was started with.
+    pub fn reload(&self, file: Option<&str>) -> Result<String, String> {
+        let path = file.map(PathBuf::from).or_else(|| self.args.config.clone());
+        let Some(path) = path else {
+            return Err("reload needs a file: none was named with --config".to_owned());
+        };
+        let args = RunArgs { config: Some(path), ..self.args.clone() };
+        let done = setup::config(&args).and_then(|config| {
+            self.engine.reload(config).map(|done| done.to_string()).map_err(|e| e.to_string())
+        });
+        if let Err(error) = &done {
+            self.feed.console.warn(format_args!("the settings stay as they were: {error}"));
+        }
+        done
     }
 
     pub fn invalid(&self, line: u64, error: &str) {

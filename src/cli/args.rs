@@ -66,7 +66,7 @@ pub enum WhenFull {
     Policy,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
     /// Settings, TOML or (`.json`) JSON; `laneq check --print-defaults` shows all. Default: built-in settings
@@ -82,6 +82,10 @@ pub struct RunArgs {
     /// How the agent talks
     #[arg(long, value_name = "NAME", default_value = "plain", requires = "agent")]
     pub agent_protocol: Protocol,
+
+    /// Run each session's agents in a folder of its own in this one, made on first use
+    #[arg(long, value_name = "DIR")]
+    pub session_dir: Option<PathBuf>,
 
     /// Environment variables to hand on, besides PATH, HOME, LANG, TERM, TMPDIR, USER and SHELL
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]

@@ -11,8 +11,8 @@ use super::output::{Body, quoted};
 use super::table;
 
 /// Every control, for the error that names an unknown one.
-const CONTROLS: &str = "interrupt, stop, withdraw, abandon, lane, pause, resume, stats, list, \
-    requeue, drain";
+const CONTROLS: &str = "interrupt, stop, withdraw, abandon, lane, pause, resume, reload, stats, \
+    list, requeue, drain";
 
 /// What a control came to: JSON for `result`; or words for `detail`.
 type Answer = Result<String, String>;
@@ -25,9 +25,6 @@ pub fn obey(app: &App, order: &Control) {
         .maybe(order.id.as_ref(), |body, id| body.text("id", id));
     match answer {
         Ok(result) => {
-            if let Some(message) = &order.message {
-                say_stopped(app, message, &result);
-            }
             app.say("control.done", body.raw("result", &result));
         }
         Err(detail) => {
@@ -79,7 +76,7 @@ fn act(app: &App, order: &Control) -> Answer {
             app.books().end(Ending::Drain(within));
             Ok("\"draining\"".to_owned())
         }
-        "reload" => Err("reload: no configuration can be loaded anew yet".to_owned()),
+        "reload" => reload(app, order),
         other => Err(format!("unknown control {other:?}: one of {CONTROLS}")),
     }
 }
@@ -114,26 +111,20 @@ fn stopped(met: Stopped) -> String {
     body.maybe(met.run, |body, run| body.number("run", run.get())).object()
 }
 
-/// The answer for the person who wrote `/stop`: a reply that belongs to no run.
-fn say_stopped(app: &App, message: &Message, result: &str) {
+/// A directive was carried out: its answer, and a reply for the person that belongs to no run.
+pub fn answer(app: &App, message: &Message, words: &str) {
     let source = message.source().and_then(|source| serde_json::to_string(source).ok());
-    let withdrawn = serde_json::from_str::<serde_json::Value>(result).unwrap_or_default();
-    let count = withdrawn["withdrawn"].as_u64().unwrap_or(0);
-    let text = match (count, withdrawn.get("run").is_some()) {
-        (0, false) => "Nothing to stop.".to_owned(),
-        (0, true) => "Stopped.".to_owned(),
-        (n, true) => format!("Stopped. Waiting messages taken back: {n}."),
-        (n, false) => format!("Waiting messages taken back: {n}."),
-    };
     let body = Body::new()
         .text("key", message.key())
         .texts("messages", message.id())
         .maybe(source, |body, source| body.raw("source", &source))
         .maybe(message.meta(), |body, meta| body.raw("meta", meta))
-        .text("text", &text)
+        .text("text", words)
         .flag("final", true)
         .flag("truncated", false);
     app.say("reply", body);
+    let body = Body::new().maybe(message.id(), |body, id| body.text("id", id));
+    app.say("control.done", body.raw("result", "\"directive\"").text("detail", words));
 }
 
 fn withdraw(app: &App, order: &Control) -> Answer {
@@ -184,6 +175,10 @@ fn list(app: &App, key: Option<&str>) -> String {
             .object()
     };
     format!("[{}]", pending.iter().map(entry).collect::<Vec<_>>().join(","))
+}
+
+fn reload(app: &App, order: &Control) -> Answer {
+    app.reload(order.config.as_deref()).map(|words| quoted(&words))
 }
 
 fn requeue(app: &App, order: &Control) -> Answer {

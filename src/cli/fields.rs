@@ -7,8 +7,6 @@ use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
-use super::key;
-
 /// What a line asks for.
 #[derive(Debug)]
 pub enum Asked {
@@ -32,8 +30,8 @@ pub struct Control {
     pub lane: Option<String>,
     pub concurrency: Option<serde_json::Value>,
     pub ms: Option<u64>,
-    /// The message whose whole text was a word of control.
-    pub message: Option<Message>,
+    /// The file of a reload.
+    pub config: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -101,9 +99,6 @@ fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
 
 fn control(text: &str) -> Result<Asked, String> {
     let fields: ControlFields = json(text)?;
-    if fields.config.is_some() {
-        return Err("config: a control cannot name a configuration yet".to_owned());
-    }
     Ok(Asked::Control(Box::new(Control {
         control: fields.control,
         n: fields.n,
@@ -113,7 +108,7 @@ fn control(text: &str) -> Result<Asked, String> {
         lane: fields.lane,
         concurrency: fields.concurrency,
         ms: whole("ms", fields.ms.as_ref())?,
-        message: None,
+        config: fields.config,
     })))
 }
 
@@ -129,20 +124,10 @@ fn whole(name: &str, number: Option<&Number>) -> Result<Option<u64>, String> {
 fn message(text: &str) -> Result<Asked, String> {
     let fields: MessageFields = json(text)?;
     let at = whole("at_ms", fields.at_ms.as_ref())?;
-    let key = match (&fields.key, &fields.source) {
-        (Some(key), _) => key.clone(),
-        (None, Some(source)) => key::of(source)?,
-        (None, None) => return Err("neither key nor source: give one of them".to_owned()),
-    };
-    let message = build(fields, key)?;
-    if message.text().trim() == "/stop" {
-        let id = message.id().map(str::to_owned);
-        let key = Some(message.key().to_owned());
-        let control = "stop".to_owned();
-        let stop = Control { control, id, key, message: Some(message), ..Control::default() };
-        return Ok(Asked::Control(Box::new(stop)));
+    if fields.key.is_none() && fields.source.is_none() {
+        return Err("neither key nor source: give one of them".to_owned());
     }
-    Ok(Asked::Message { message, at })
+    Ok(Asked::Message { message: build(fields)?, at })
 }
 
 /// Calls `with` if there is a value.
@@ -157,7 +142,7 @@ fn given<T>(
     }
 }
 
-fn build(fields: MessageFields, key: String) -> Result<Message, String> {
+fn build(fields: MessageFields) -> Result<Message, String> {
     let numbers = Numbers::of(&fields)?;
     let words = |error: laneq::Error| error.to_string();
     let mode = fields.mode.as_deref().map(str::parse).transpose().map_err(words)?;
@@ -166,7 +151,8 @@ fn build(fields: MessageFields, key: String) -> Result<Message, String> {
         return Err("media: a list of attachments".to_owned());
     }
     let raw = |value: Option<Box<RawValue>>| value.map(|json| Box::<str>::from(json.get()));
-    let message = Message::new(key, fields.text.unwrap_or_default());
+    // Without a key the engine makes it from the source.
+    let message = Message::new(fields.key.unwrap_or_default(), fields.text.unwrap_or_default());
     let message = given(message, fields.source, Message::with_source);
     let message = given(message, fields.id, Message::with_id);
     let message = given(message, raw(fields.payload), Message::with_payload);
@@ -242,22 +228,12 @@ mod tests {
             (r#"{"key":"k","text":"t","at_ms":1.5}"#, "at_ms 1.5: a whole number"),
             (r#"{"key":"k","text":"t","media":{}}"#, "media: a list"),
             (r#"{"text":"t"}"#, "neither key nor source"),
-            (r#"{"source":{"channel":"irc"},"text":"t"}"#, "source.peer"),
             (r#"{"key":"k","text":"t"#, "EOF while parsing a string at column 20"),
             (r#"{"control":"stop","speed":1}"#, "speed"),
         ] {
             assert!(error(line).contains(word), "{line}: {}", error(line));
         }
         assert!(read(b"{\"key\":\"\xff\"}").is_err_and(|e| e.contains("UTF-8 at column 9")));
-    }
-
-    #[test]
-    fn a_text_that_is_stop_and_nothing_else_is_control() {
-        let line = r#"{"key":"k","text":" /stop ","id":"i"}"#;
-        let Ok(Asked::Control(control)) = read(line.as_bytes()) else { panic!("a control") };
-        assert_eq!((&*control.control, control.key.as_deref()), ("stop", Some("k")));
-        let line = r#"{"key":"k","text":"/stop it"}"#;
-        assert!(matches!(read(line.as_bytes()), Ok(Asked::Message { .. })));
     }
 
     #[test]

@@ -14,7 +14,6 @@ mod control;
 mod demo;
 mod exit;
 mod fields;
-mod key;
 mod lines;
 mod openclaw;
 mod output;

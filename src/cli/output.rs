@@ -136,6 +136,7 @@ fn body(event: &Event) -> Option<Body> {
         }
         Event::WorkerFailed { lane, error } => body.text("lane", lane).text("error", error),
         Event::SessionIdle { key } => body.key(key),
+        Event::SessionShared { key, peers } => body.key(key).number("peers", (*peers).into()),
         Event::SummaryDiscarded { key, count } => body.key(key).number("count", (*count).into()),
         Event::Config { detail, .. } => body.text("detail", detail),
         Event::Note { detail, .. } => inner(body, detail),

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 use std::time::{Duration, Instant};
 
-use laneq::Message;
+use laneq::{Message, Reason};
 
 use super::app::App;
 use super::control;
@@ -37,8 +37,8 @@ pub fn read_input(app: &App, from: impl BufRead) {
         || app.books().is_open(),
         |asked, bytes| match asked {
             Asked::Message { message, at } => {
-                if let Some(at) = at.filter(|_| app.replay > 0.0) {
-                    app.books().wait_until(pace.due(at, app.replay));
+                if let Some(at) = at.filter(|_| app.args.replay > 0.0) {
+                    app.books().wait_until(pace.due(at, app.args.replay));
                 }
                 submit(app, message, bytes);
             }
@@ -96,11 +96,15 @@ fn each_line(
 fn submit(app: &App, message: Message, bytes: usize) {
     app.wait_room();
     if let Some(bounds) = app.bounds {
-        app.books().wait_room(message.key(), bytes, bounds);
+        let key = app.engine.key_of(&message).unwrap_or_default();
+        app.books().wait_room(&key, bytes, app.room_of(&message, bounds));
     }
     if app.books().is_open() {
-        // A refusal has been told by its event, with the reason.
-        let _ = app.books().admit(bytes, || app.engine.submit(message));
+        let refused = app.books().admit(bytes, || app.engine.submit(message)).err();
+        // Any other refusal has been told by its event, with the reason.
+        if let Some(answer) = refused.filter(|refused| refused.reason == Reason::Directive) {
+            control::answer(app, &answer.message, &answer.detail);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::app::App;
@@ -35,7 +35,7 @@ pub fn run(args: &RunArgs) -> ExitCode {
 
 fn set_up(args: &RunArgs) -> Result<(Arc<App>, Input, Option<File>), Usage> {
     let config = setup::config(args)?;
-    let agent = setup::agent(args, &config)?;
+    let fleet = setup::fleet(args, &config)?;
     let input = setup::input(args)?;
     if let Some(path) = &args.control
         && !path.exists()
@@ -46,7 +46,7 @@ fn set_up(args: &RunArgs) -> Result<(Arc<App>, Input, Option<File>), Usage> {
         File::create(path).map_err(|error| format!("--events {}: {error}", path.display()))
     };
     let events = args.events.as_ref().map(create).transpose()?;
-    let app = setup::start(args, config, agent, &input)?;
+    let app = setup::start(args, config, fleet, &input)?;
     Ok((app, input, events))
 }
 
@@ -92,7 +92,7 @@ fn start_threads(
     input: Input,
     events: Option<File>,
 ) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     spawn("laneq-output", app, move |app| {
         let outlets = Outlets::new(events, &app.feed.console);
         if let Err(error) = app.feed.writer.work(outlets) {
@@ -103,8 +103,15 @@ fn start_threads(
         }
     })?;
     spawn("laneq-signals", app, move |app| {
-        for (count, _) in signals.forever().enumerate() {
-            if count == 0 {
+        let mut ends = 0;
+        for signal in signals.forever() {
+            if signal == SIGHUP {
+                // What came of it is an event, and a word on standard error if it failed.
+                let _ = app.reload(None);
+                continue;
+            }
+            ends += 1;
+            if ends == 1 {
                 app.books().end(Ending::Drain(app.drain));
             } else {
                 close_at_once(app);

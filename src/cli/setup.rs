@@ -1,5 +1,6 @@
 //! From arguments and settings to a running engine with its agent.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::FileTypeExt;
@@ -7,14 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use laneq::{Config, Engine, HandlerOptions, Observer};
+use laneq::{Config, Engine, Observer};
 
-use super::agent::{Agent, StderrTo};
+use super::agent::{Agent, Fleet, StderrTo, folded};
 use super::app::{App, Feed};
 use super::args::{Protocol, RunArgs, WhenFull};
 use super::books::{Books, Bounds};
 use super::console::Console;
-use super::demo;
 use super::exit::Troubles;
 use super::reaper::Reaper;
 use super::writer::Writer;
@@ -74,35 +74,72 @@ pub fn input(args: &RunArgs) -> Result<Input, Usage> {
     Ok(Input { from: Box::new(file), waits })
 }
 
-/// The agent's command, checked as far as that is possible before a run.
-pub fn agent(args: &RunArgs, config: &Config) -> Result<Option<Agent>, Usage> {
-    let Some(command) = &args.agent else { return Ok(None) };
+/// The agents, checked as far as that is possible before a run.
+pub fn fleet(args: &RunArgs, config: &Config) -> Result<Fleet, Usage> {
+    let general = match &args.agent {
+        None => None,
+        Some(command) => {
+            Some(Arc::new(agent("--agent", command, args.agent_protocol, args, config)?))
+        }
+    };
+    let mut fleet = Fleet { general, named: HashMap::new(), lanes: HashMap::new() };
+    for (at, entry) in config.agents.iter().enumerate() {
+        let protocol = match (entry.protocol.as_deref(), &entry.command) {
+            (Some("jsonl"), _) => Protocol::Jsonl,
+            // Without a command of its own it speaks like the general one.
+            (None, None) => args.agent_protocol,
+            _ => Protocol::Plain,
+        };
+        if let Some(command) = &entry.command {
+            let name = format!("agents[{at}].command");
+            let agent = Arc::new(agent(&name, command, protocol, args, config)?);
+            fleet.named.insert(folded(&entry.id), agent);
+        }
+        let lane = entry.lane.clone().unwrap_or_else(|| "main".to_owned());
+        fleet.lanes.entry(lane).or_default().push(protocol);
+    }
+    // Whoever names no agent of the list comes to `main` too.
+    if let (Some(protocols), Some(general)) = (fleet.lanes.get_mut("main"), &fleet.general) {
+        protocols.push(general.protocol);
+    }
+    Ok(fleet)
+}
+
+fn agent(
+    name: &str,
+    command: &str,
+    protocol: Protocol,
+    args: &RunArgs,
+    config: &Config,
+) -> Result<Agent, Usage> {
     let words = shlex::split(command)
-        .ok_or_else(|| format!("--agent {command:?}: a quotation mark is not closed"))?;
+        .ok_or_else(|| format!("{name} {command:?}: a quotation mark is not closed"))?;
     if words.is_empty() {
-        return Err("--agent: the command is empty".to_owned());
+        return Err(format!("{name}: the command is empty"));
     }
     let stderr = StderrTo::named(&args.agent_stderr)
         .map_err(|error| format!("--agent-stderr {}: {error}", args.agent_stderr))?;
-    Ok(Some(Agent {
+    Ok(Agent {
         words,
-        protocol: args.agent_protocol,
+        protocol,
         stderr,
         environment: args.agent_env.clone(),
         grace: config.engine.stop_grace,
-    }))
+        folders: args.session_dir.clone(),
+    })
 }
 
 /// Everything that can be wrong before anything runs has been looked at: starts the engine.
 pub fn start(
     args: &RunArgs,
     config: Config,
-    agent: Option<Agent>,
+    fleet: Fleet,
     input: &Input,
 ) -> Result<Arc<App>, Usage> {
-    let reaper = match &agent {
-        None => Reaper::default(),
-        Some(_) => Reaper::start().map_err(|error| format!("the helper process: {error}"))?,
+    let reaper = if fleet.has_processes() {
+        Reaper::start().map_err(|error| format!("the helper process: {error}"))?
+    } else {
+        Reaper::default()
     };
     let bounds = Bounds {
         cap: config.queue.cap,
@@ -111,7 +148,7 @@ pub fn start(
     };
     let line_bytes = config.limits.message_bytes.saturating_mul(8).saturating_add(1 << 16);
     let (drain, grace) = (config.engine.drain, config.engine.stop_grace);
-    let engine = Engine::new(config).map_err(|error| error.to_string())?;
+    let engine = Engine::new(config.clone()).map_err(|error| error.to_string())?;
     let feed = Arc::new(Feed {
         writer: Writer::new(),
         books: Books::new(),
@@ -126,29 +163,11 @@ pub fn start(
         bounds: input.waits.then_some(bounds),
         line_bytes,
         drain,
-        replay: args.replay,
+        args: args.clone(),
         grace,
         reaper,
     });
     app.engine.observe(observer).map_err(|error| error.to_string())?;
-    set_handler(&app, agent).map_err(|error| error.to_string())?;
+    fleet.enlist(&app, &config).map_err(|error| error.to_string())?;
     Ok(app)
-}
-
-fn set_handler(app: &Arc<App>, agent: Option<Agent>) -> Result<(), laneq::Error> {
-    let shared = Arc::clone(app);
-    match agent {
-        None => app.engine.on_run_any(HandlerOptions::default(), move |run| {
-            let result = demo::handle(run);
-            shared.wait_room();
-            result
-        }),
-        Some(agent) => {
-            let options = match agent.protocol {
-                Protocol::Plain => HandlerOptions::unsteerable(),
-                Protocol::Jsonl => HandlerOptions::default(),
-            };
-            app.engine.on_run_any(options, move |run| agent.handle(&shared, run))
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::check::{DAY, MS, Ranges, lane_name, reserved};
 use super::{Concurrency, Config, Lane};
-use crate::model::Error;
+use crate::model::{Error, Source};
 
 /// One agent: where its runs go and what does the work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +74,15 @@ pub(super) fn folded(id: &str) -> String {
 }
 
 impl Config {
+    /// The agent that a source names.
+    pub(crate) fn agent_of(&self, source: &Source) -> Option<&Agent> {
+        if self.agents.is_empty() {
+            return None;
+        }
+        let named = if source.agent.trim().is_empty() { "main" } else { &source.agent };
+        self.agents.iter().find(|agent| folded(&agent.id) == folded(named))
+    }
+
     /// The lanes, with those of the agents: an agent's figure goes before that of the lane, and a
     /// lane that only agents name has the concurrency of `main`.
     ///

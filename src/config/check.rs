@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::lane::CONCURRENCY_MAX;
 #[cfg(feature = "config-file")]
 use super::{Agent, CronJob};
-use super::{ChannelQueue, Concurrency, Config, EngineKnobs, Lane, Limits, Queue, agents, cron};
-use crate::model::Error;
+use super::{Concurrency, Config, EngineKnobs, Lane, Limits, Queue, agents, cron};
+use crate::model::{Error, Knobs};
 
 pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -111,7 +111,7 @@ impl Config {
             (lane.concurrency, lane.deadline) = (Concurrency::Limit(1), some);
         });
         (config.queue.ttl, config.queue.max_wait) = (some, some);
-        let channel = ChannelQueue { debounce: some, cap: Some(1), ..ChannelQueue::default() };
+        let channel = Knobs { debounce: some, cap: Some(1), ..Knobs::default() };
         config.queue.channels.insert(name.clone(), channel);
         config.inbound.channels.insert(name, MS);
         let lane_concurrency = Some(Concurrency::Limit(1));
@@ -182,7 +182,17 @@ impl Queue {
     }
 }
 
-impl ChannelQueue {
+impl Knobs {
+    /// Checks every knob against its range.
+    ///
+    /// # Errors
+    /// `Invalid` with the first that is out of range.
+    pub fn validate(&self) -> Result<(), Error> {
+        let mut ranges = Ranges::default();
+        self.visit("<this>", &mut ranges);
+        ranges.wrong.map_or(Ok(()), Err)
+    }
+
     fn visit(&self, name: &str, ranges: &mut Ranges) {
         if let Some(debounce) = self.debounce {
             let key = format!("queue.channels.{name}.debounce");
@@ -248,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_channel_keeps_to_the_ranges_of_the_queue() {
-        let channel = ChannelQueue { cap: Some(0), ..ChannelQueue::default() };
+        let channel = Knobs { cap: Some(0), ..Knobs::default() };
         let config = Config::default().with_queue(|q| {
             q.channels.insert("irc".to_owned(), channel);
         });

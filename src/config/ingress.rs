@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::{DAY, MINUTE, Ranges};
-use crate::model::Scope;
+use crate::model::{Scope, Source};
 
 /// Which messages share a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +74,12 @@ impl SessionKnobs {
 }
 
 impl Inbound {
+    /// The leading window for messages of this source.
+    pub(crate) fn debounce_of(&self, source: Option<&Source>) -> Duration {
+        let own = source.filter(|_| !self.channels.is_empty());
+        own.and_then(|source| self.channels.get(&source.channel)).copied().unwrap_or(self.debounce)
+    }
+
     pub(super) fn visit(&self, ranges: &mut Ranges) {
         ranges.lasting("inbound.debounce", self.debounce, Duration::ZERO..=MINUTE);
         ranges.lasting("inbound.dedupe_window", self.dedupe_window, Duration::ZERO..=DAY);

@@ -8,7 +8,7 @@ use super::cron::CronJob;
 use super::durable::{JournalKnobs, TranscriptKnobs};
 use super::ingress::{Inbound, SessionKnobs};
 use super::{Concurrency, Lane};
-use crate::model::{Drop, Mode, PendingTools};
+use crate::model::{Drop, Knobs, Mode, PendingTools};
 
 /// All settings of an engine. `Config::default()` is what `laneq.example.toml` documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,23 +106,7 @@ pub struct Queue {
     /// Deliveries to one run. Range: 1 to 1,000. Default: 16.
     pub steer_rounds: u32,
     /// What is different for messages of a channel, by its name. Default: nothing.
-    pub channels: BTreeMap<String, ChannelQueue>,
-}
-
-/// The queue of one channel: what is set goes before the general setting.
-///
-/// Units and ranges are those of [`Queue`]; every default is the general setting.
-/// Source: `messages.queue.byChannel` and `debounceMsByChannel` of `OpenClaw`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ChannelQueue {
-    /// Mode of a message that names none.
-    pub mode: Option<Mode>,
-    /// Quiet window of collect. Unit: ms. Range: 0 to 10 min.
-    pub debounce: Option<Duration>,
-    /// Most waiting messages of a session. Range: 1 to 100,000.
-    pub cap: Option<u32>,
-    /// What gives way when the cap is reached.
-    pub drop: Option<Drop>,
+    pub channels: BTreeMap<String, Knobs>,
 }
 
 impl Default for Queue {

@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use super::units::{Named, Size, Span, Table, Word};
 use super::{
-    Agent, ChannelQueue, Concurrency, Config, CronJob, EngineKnobs, Inbound, JournalKnobs, Lane,
-    Limits, Overlap, Queue, SessionKnobs, Sync,
+    Agent, Concurrency, Config, CronJob, EngineKnobs, Inbound, JournalKnobs, Lane, Limits, Overlap,
+    Queue, SessionKnobs, Sync,
 };
-use crate::model::{Drop, Mode, PendingTools, Scope};
+use crate::model::{Drop, Knobs, Mode, PendingTools, Scope};
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -229,9 +229,9 @@ impl EngineTable {
 }
 
 impl ChannelTable {
-    fn channel(self) -> ChannelQueue {
+    fn channel(self) -> Knobs {
         let debounce = self.debounce.map(|s| s.0);
-        ChannelQueue {
+        Knobs {
             mode: self.mode.map(|w| w.0),
             debounce,
             cap: self.cap,

@@ -98,8 +98,9 @@ impl Builder {
         }
         let helpers = Mutex::new(Vec::new());
         let overrides = Overrides::default();
-        let reloading = Mutex::default();
-        let core = Core { shared, staff, helpers, overrides, reloading, manual: self.clock };
+        let (people, reloading) = (Mutex::default(), Mutex::default());
+        let core =
+            Core { shared, staff, helpers, overrides, people, reloading, manual: self.clock };
         core.start_helpers()?;
         let shared = &core.shared;
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));

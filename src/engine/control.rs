@@ -1,7 +1,7 @@
 //! Control: never behind what it controls.
 
 use super::Engine;
-use super::core::Session;
+use super::core::{Core, Session};
 use crate::config::{Concurrency, Lane};
 use crate::model::{Cause, Error, Fate, RunId};
 use crate::run::Receipt;
@@ -40,8 +40,7 @@ impl Engine {
     /// may be called from a handler.
     #[must_use]
     pub fn stop(&self, key: &str) -> Stopped {
-        let session = self.shared().table.existing(key);
-        session.map(|session| self.stop_session(&session)).unwrap_or_default()
+        self.core.stop(key)
     }
 
     /// The same for the session of a run.
@@ -49,13 +48,7 @@ impl Engine {
     /// # Errors
     /// `Stale` if no session has this run.
     pub fn stop_run(&self, run: RunId) -> Result<Stopped, Error> {
-        self.session_of(run).map(|session| self.stop_session(&session))
-    }
-
-    fn stop_session(&self, session: &Arc<Session>) -> Stopped {
-        let now = self.shared().now();
-        #[allow(clippy::redundant_closure_for_method_calls, reason = "the machine is private")]
-        Stopped::of(self.shared().transition(session, now, |m, cx| m.stop(cx)))
+        self.session_of(run).map(|session| self.core.stop_session(&session))
     }
 
     /// Stops the key's run or ends its pending retry; the backlog goes on, undelivered steers are
@@ -152,5 +145,18 @@ impl Engine {
         door.set_paused(false);
         self.shared().call_all(&door);
         Ok(())
+    }
+}
+
+impl Core {
+    pub(super) fn stop(&self, key: &str) -> Stopped {
+        let session = self.shared.table.existing(key);
+        session.map(|session| self.stop_session(&session)).unwrap_or_default()
+    }
+
+    fn stop_session(&self, session: &Arc<Session>) -> Stopped {
+        let now = self.shared.now();
+        #[allow(clippy::redundant_closure_for_method_calls, reason = "the machine is private")]
+        Stopped::of(self.shared.transition(session, now, |m, cx| m.stop(cx)))
     }
 }

@@ -1,5 +1,6 @@
 //! The engine's own parts, put together; and the threads that belong to no lane.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::builder::Builder;
@@ -34,6 +35,8 @@ pub(super) struct Core {
     /// The timer's and the callbacks' thread. Locked at start and close.
     pub(super) helpers: Mutex<Vec<Helper>>,
     pub(super) overrides: Overrides,
+    /// The first person of each session of all direct messages; none once a second was seen.
+    pub(super) people: Mutex<HashMap<Arc<str>, Option<Box<str>>>>,
     /// One reload at a time.
     pub(super) reloading: Mutex<()>,
     /// Set for tests: time moves by hand.

@@ -1,11 +1,12 @@
 //! A session's handle: the fast path, without a look-up each time.
 
 use super::Engine;
+use super::core::Core;
 use super::submit::{check_key, fire, message_from, task};
-use crate::model::{Error, Message, Mode, Reason, Refused};
+use crate::model::{Error, Knobs, Message, Reason, Refused};
 use crate::run::{Closure, Receipt, Run, Shared};
 use crate::session::{Door, Origin};
-use crate::sync::Arc;
+use crate::sync::{Arc, Weak};
 
 /// A key, looked up once. Holding it keeps the session's entry in the table. Cheap to clone.
 #[derive(Clone)]
@@ -13,6 +14,8 @@ pub struct Session {
     shared: Arc<Shared>,
     door: Arc<Door<Closure>>,
     keyed: Arc<super::core::Session>,
+    /// For directives: a handle does not keep the engine open.
+    core: Weak<Core>,
 }
 
 impl std::fmt::Debug for Session {
@@ -31,18 +34,28 @@ impl Engine {
         check_key(shared, key).map_err(|no| Error::invalid(no.of(()).detail))?;
         let door = Arc::clone(shared.doors.get(crate::model::LaneId(0)));
         let keyed = shared.table.session(key);
-        Ok(Session { shared: Arc::clone(shared), door, keyed })
+        let core = Arc::downgrade(&self.core);
+        Ok(Session { shared: Arc::clone(shared), door, keyed, core })
     }
 
-    /// Sets the mode of one session, or takes its own mode back. At most `limits.overrides`
-    /// sessions have one.
+    /// Sets the knobs of one session, in place of those that it had; `Knobs::default()` takes
+    /// them back. At most `limits.overrides` sessions have any. Never blocks but for the
+    /// session's lock.
     ///
     /// # Errors
-    /// `Invalid` for the key, `Full` at the bound.
-    pub fn set_mode(&self, key: &str, mode: Option<Mode>) -> Result<(), Error> {
+    /// `Invalid` for the key or a knob out of range, `Full` at the bound.
+    pub fn set_knobs(&self, key: &str, knobs: Knobs) -> Result<(), Error> {
         let shared = self.shared();
         check_key(shared, key).map_err(|no| Error::invalid(no.of(()).detail))?;
-        self.core.overrides.set(shared, key, mode)
+        knobs.validate()?;
+        self.core.overrides.set(shared, key, knobs)
+    }
+
+    /// The knobs that a session has of its own.
+    #[must_use]
+    pub fn knobs(&self, key: &str) -> Knobs {
+        let session = self.shared().table.existing(key);
+        session.and_then(|s| s.lock().machine.own().cloned()).unwrap_or_default()
     }
 }
 
@@ -91,6 +104,10 @@ impl Session {
             let detail = format!("the handle is of {:?}, not {:?}", self.key(), message.key);
             return Err(Refused::new(message, Reason::Invalid, detail));
         }
+        let message = match self.core.upgrade() {
+            Some(core) => core.receive(message)?,
+            None => message,
+        };
         let known = Some((&self.keyed, self.door.id));
         message_from(&self.shared, known, message, Origin::Outside, 0)
     }

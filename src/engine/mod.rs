@@ -7,6 +7,7 @@ mod core;
 mod drain;
 mod handle;
 mod overrides;
+mod receive;
 mod reload;
 mod stats;
 mod submit;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::core::Session;
-use crate::model::{Error, Mode};
+use crate::model::{Error, Knobs};
 use crate::run::Shared;
 use crate::sync::{Arc, Mutex};
 
@@ -12,15 +12,12 @@ use crate::sync::{Arc, Mutex};
 pub(super) struct Overrides(Mutex<HashMap<Arc<str>, Arc<Session>>>);
 
 impl Overrides {
-    pub(super) fn set(
-        &self,
-        shared: &Arc<Shared>,
-        key: &str,
-        mode: Option<Mode>,
-    ) -> Result<(), Error> {
+    /// Sets a session's own knobs; none at all is a reset.
+    pub(super) fn set(&self, shared: &Arc<Shared>, key: &str, own: Knobs) -> Result<(), Error> {
+        let own = (own != Knobs::default()).then(|| Box::new(own));
         let session = shared.table.session(key);
-        let unpinned = self.pin(shared, &session, mode)?;
-        session.lock().machine.set_mode(mode);
+        let unpinned = self.pin(shared, &session, own.is_some())?;
+        session.lock().machine.set_own(own);
         drop(unpinned);
         Ok(())
     }
@@ -30,10 +27,10 @@ impl Overrides {
         &self,
         shared: &Shared,
         session: &Arc<Session>,
-        mode: Option<Mode>,
+        stays: bool,
     ) -> Result<Option<Arc<Session>>, Error> {
         let mut pinned = self.0.lock();
-        if mode.is_none() {
+        if !stays {
             return Ok(pinned.remove(&session.key));
         }
         let most = shared.config().limits.overrides;

@@ -12,6 +12,7 @@ use crate::sync::{Arc, caught};
 use crate::watch::{Count, Room};
 
 use super::Engine;
+use super::receive::routed;
 
 const MS: Duration = Duration::from_millis(1);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -24,8 +25,11 @@ impl Engine {
     /// never held while host code runs.
     ///
     /// # Errors
-    /// The message comes back with the reason: it is the host's again, unchanged.
+    /// The message comes back with the reason: it is the host's again. Reason `Directive` is no
+    /// refusal: the text was `/stop`, `/queue ...` or the like, it was carried out, and the detail
+    /// is the answer for the person.
     pub fn submit(&self, message: Message) -> Result<Receipt, Refused> {
+        let message = self.core.receive(message)?;
         message_from(self.shared(), None, message, Origin::Outside, 0)
     }
 
@@ -234,6 +238,7 @@ pub(super) fn message(
     origin: Origin,
     depth: u8,
 ) -> Result<Receipt, Refused> {
+    let message = routed(shared, message)?;
     message_from(shared, None, message, origin, depth)
 }
 

@@ -72,6 +72,8 @@ pub enum Reason {
     Full,
     /// The same id came over the same route a short while ago.
     Duplicate,
+    /// It was a directive, and was carried out: the detail is the answer for the person.
+    Directive,
     /// `expect_run` is not the live run.
     Mismatch,
     /// The engine finishes what it has and takes nothing new.
@@ -95,6 +97,7 @@ words!(
     "reason",
     Full = "full",
     Duplicate = "duplicate",
+    Directive = "directive",
     Mismatch = "mismatch",
     Draining = "draining",
     Closed = "closed",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Mode, Priority, RunId, Source};
+use super::{Knobs, Mode, Priority, RunId, Source};
 
 /// One message for one session.
 ///
@@ -37,6 +37,7 @@ pub(crate) struct Details {
     pub(crate) attempts: Option<u32>,
     pub(crate) expect_run: Option<RunId>,
     pub(crate) requeued_from: Option<Box<str>>,
+    pub(crate) knobs: Option<Knobs>,
 }
 
 /// Text that reads back as nothing at all.
@@ -52,6 +53,7 @@ const NOTHING: &Details = &Details {
     attempts: None,
     expect_run: None,
     requeued_from: None,
+    knobs: None,
 };
 
 impl Message {
@@ -68,6 +70,13 @@ impl Message {
             mode: None,
             priority: Priority::Normal,
         }
+    }
+
+    /// A message whose session is that of its source: `session.dm_scope` and the identity links
+    /// decide.
+    #[must_use]
+    pub fn from_source(source: Source, text: impl Into<Box<str>>) -> Self {
+        Self::new("", text).with_source(source)
     }
 
     fn details_mut(&mut self) -> &mut Details {
@@ -185,6 +194,19 @@ impl Message {
     pub fn with_requeued_from(mut self, id: impl Into<Box<str>>) -> Self {
         self.details_mut().requeued_from = Some(id.into());
         self
+    }
+
+    /// Knobs for this message alone: they go before those of its session, channel and engine.
+    #[must_use]
+    pub fn with_knobs(mut self, knobs: Knobs) -> Self {
+        self.details_mut().knobs = Some(knobs);
+        self
+    }
+
+    /// Whether it is text and nothing else: no payload, no media, no second text.
+    pub(crate) fn is_plain(&self) -> bool {
+        let details = self.details();
+        details.payload.is_none() && details.media.is_none() && details.backlog.is_none()
     }
 
     pub(crate) fn details(&self) -> &Details {

@@ -3,14 +3,16 @@
 mod error;
 mod fate;
 mod id;
-mod message;
 mod mode;
+mod knobs;
+mod message;
 mod scope;
 mod source;
 
 pub use error::{BoxError, Error, Reason, Refused, SpawnRefused, WaitError};
 pub use fate::{Cause, Fate, Kept, Outcome, Policy, Settled};
 pub use id::{MessageId, RunId};
+pub use knobs::Knobs;
 pub use message::{Message, Reply};
 pub use mode::{Drop, Fallback, Mode, PendingTools, Priority};
 pub use scope::Scope;

@@ -58,6 +58,8 @@ impl<C: Code> Item<C> {
 pub(crate) enum Joins {
     /// Only messages of mode collect.
     Others,
+    /// Parts of the leading window, whatever their mode.
+    Leading,
     Nobody,
 }
 

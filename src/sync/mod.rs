@@ -13,7 +13,7 @@ pub(crate) mod swap;
 pub(crate) mod thread;
 
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
-pub(crate) use std::sync::{Arc, OnceLock};
+pub(crate) use std::sync::{Arc, OnceLock, Weak};
 
 /// Atomics, by their usual names.
 pub(crate) mod atomic {

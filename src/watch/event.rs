@@ -190,6 +190,8 @@ pub enum Event {
     WorkerFailed { lane: Arc<str>, error: String },
     /// A session has nothing left to do.
     SessionIdle { key: Arc<str> },
+    /// A second person writes into the session of all direct messages.
+    SessionShared { key: Arc<str>, peers: u32 },
     /// Lines about dropped messages went with nobody to read them.
     SummaryDiscarded { key: Arc<str>, count: u32 },
     /// Settings were replaced (`config.reloaded`) or refused (`config.refused`).
@@ -223,6 +225,7 @@ impl Event {
             Self::LaneSaturated { .. } => "lane.saturated",
             Self::WorkerFailed { .. } => "worker.failed",
             Self::SessionIdle { .. } => "session.idle",
+            Self::SessionShared { .. } => "session.shared",
             Self::SummaryDiscarded { .. } => "session.summary_discarded",
             Self::Config { name, .. } | Self::Note { name, .. } => name,
         }
@@ -244,6 +247,7 @@ impl Event {
             | Self::RunRetrying { key, .. }
             | Self::RunStuck { key, .. }
             | Self::SessionIdle { key }
+            | Self::SessionShared { key, .. }
             | Self::SummaryDiscarded { key, .. } => Some(key),
             Self::Reply(spoken) => Some(&spoken.key),
             _ => None,

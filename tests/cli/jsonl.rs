@@ -89,7 +89,7 @@ fn p6_a_stop_is_the_answer_to_the_next_request() {
     program.line(r#"{"id":"2","key":"k","text":"wait","mode":"followup"}"#);
     program.line(r#"{"id":"3","key":"k","text":" /stop\n"}"#);
     let done = program.event("control.done");
-    assert_eq!((&done["id"], &done["result"]["withdrawn"]), (&"3".into(), &1.into()));
+    assert_eq!((&done["id"], &done["result"]), (&"3".into(), &"directive".into()));
     write_to(&gate, "go\n");
     let output = program.finish();
     output.check();

@@ -26,6 +26,7 @@ mod p12_close;
 mod p12_drain;
 mod p_events;
 mod p_figures;
+mod p_ingress;
 mod p_reload;
 mod p01_storm;
 mod p02_collect;

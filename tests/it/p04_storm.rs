@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use laneq::{
-    BoxError, Config, Drop, End, Engine, Message, Mode, Priority, Receipt, Reply, Run, Source,
-    Verdict, Withdrawn,
+    BoxError, Config, Drop, End, Engine, Knobs, Message, Mode, Priority, Receipt, Reply, Run,
+    Source, Verdict, Withdrawn,
 };
 
 use crate::stage::{Dice, bench_doing};
@@ -90,7 +90,10 @@ fn any_deeds(engine: &Engine, seed: u64) -> Vec<Receipt> {
             11..=12 => drop(engine.fire("main", key, |_| ())),
             13 => drop(engine.enqueue("subagent", key, |_| 7)),
             14 => drop(engine.fire_keyless("main", |_| ())),
-            15 => drop(engine.set_mode(key, (dice.roll(2) == 0).then_some(Mode::Steer))),
+            15 => drop(engine.set_knobs(
+                key,
+                Knobs { mode: (dice.roll(2) == 0).then_some(Mode::Steer), ..Knobs::default() },
+            )),
             _ => receipts.extend(engine.submit(any_message(&mut dice, &format!("{seed}.{n}")))),
         }
         if n % 8 == 0 {

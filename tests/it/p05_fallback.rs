@@ -1,7 +1,9 @@
 //! P5: a steer that no run takes is an ordinary message, and its receipt says why; a
 //! steer-backlog is both a steer and a later turn, and counts once.
 
-use laneq::{Config, Drop, End, Fallback, Fate, Mode, Placement, Run, Source, Verdict, Withdrawn};
+use laneq::{
+    Config, Drop, End, Fallback, Fate, Knobs, Mode, Placement, Run, Source, Verdict, Withdrawn,
+};
 
 use crate::stage::{deliver, followup, message, running, settles, steer};
 use crate::support::{Answer, Bench, bench, bench_with, fates, waits};
@@ -128,14 +130,17 @@ fn p5_what_is_put_back_after_the_last_round_is_a_turn_and_no_boundary_asks_for_i
 #[test]
 fn p5_a_session_may_steer_by_default() {
     let bench = bench();
-    bench.engine.set_mode("k", Some(Mode::Steer)).expect("a key");
+    bench
+        .engine
+        .set_knobs("k", Knobs { mode: Some(Mode::Steer), ..Knobs::default() })
+        .expect("a key");
     let run = bench.submit(laneq::Message::new("k", "run"));
     bench.gate.arrived();
     let own = bench.submit(laneq::Message::new("k", "a"));
     assert_eq!(own.placement(), Placement::Steered);
     let inline = bench.submit(followup("b"));
     assert_eq!(inline.placement(), Placement::Queued, "the message's own mode wins");
-    bench.engine.set_mode("k", None).expect("a key");
+    bench.engine.set_knobs("k", Knobs::default()).expect("a key");
     let reset = bench.submit(laneq::Message::new("k", "c"));
     assert_eq!((reset.placement(), reset.fallback()), (Placement::Queued, None));
     assert_eq!(bench.gate.ask(deliver), ["a"]);

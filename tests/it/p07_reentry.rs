@@ -5,8 +5,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use laneq::{
-    Cause, Config, Engine, Event, Fate, Message, Mode, Outcome, Placement, Record, Reply, Run,
-    WaitError,
+    Cause, Config, Engine, Event, Fate, Knobs, Message, Mode, Outcome, Placement, Record, Reply,
+    Run, WaitError,
 };
 
 use crate::support::{Bench, LONG, Stop, bench, bench_with, waits};
@@ -22,7 +22,7 @@ fn call_back(engine: &Engine, key: &str) {
     let _ = engine.withdraw(&receipt);
     let _ = engine.stats();
     let _ = engine.audit();
-    engine.set_mode(key, None).expect("a fine key");
+    engine.set_knobs(key, Knobs::default()).expect("a fine key");
     engine.note("called back", String::new());
 }
 

@@ -1,6 +1,6 @@
 //! P9: every bound is exact, and reaching it is a refusal that hands the message back.
 
-use laneq::{Config, Drop, Limits, Message, Mode, Priority, Reason, Source, Withdrawn};
+use laneq::{Config, Drop, Knobs, Limits, Message, Mode, Priority, Reason, Source, Withdrawn};
 
 use crate::support::{Bench, bench_with, waits};
 
@@ -159,7 +159,7 @@ fn p9_a_lane_holds_keyless_cap_closures_without_a_key() {
 #[test]
 fn p9_sessions_with_settings_of_their_own_are_bounded() {
     let bench = still(|limits| limits.overrides = 2);
-    let own = |key: &str, mode| bench.engine.set_mode(key, mode);
+    let own = |key: &str, mode| bench.engine.set_knobs(key, Knobs { mode, ..Knobs::default() });
     own("a", Some(Mode::Steer)).expect("there is room");
     own("b", Some(Mode::Steer)).expect("there is room");
     let full = own("c", Some(Mode::Steer)).expect_err("the bound is reached");

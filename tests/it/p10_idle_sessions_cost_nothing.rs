@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use laneq::{Concurrency, Config, Engine, Event, ManualClock, Message, Mode, Reply, Withdrawn};
+use laneq::{
+    Concurrency, Config, Engine, Event, Knobs, ManualClock, Message, Mode, Reply, Withdrawn,
+};
 
 use crate::support::{LONG, bench, lane, until, waits};
 
@@ -92,7 +94,10 @@ fn p10_a_handle_keeps_its_session_and_a_refusal_makes_none() {
 #[test]
 fn p10_a_session_with_a_mode_of_its_own_keeps_it_until_it_is_reset() {
     let bench = bench();
-    bench.engine.set_mode("k", Some(Mode::Followup)).expect("there is room");
+    bench
+        .engine
+        .set_knobs("k", Knobs { mode: Some(Mode::Followup), ..Knobs::default() })
+        .expect("there is room");
     bench.engine.advance(SWEPT);
     assert_eq!(bench.engine.stats().sessions, 1);
     let first = bench.submit(Message::new("k", "first"));
@@ -104,7 +109,7 @@ fn p10_a_session_with_a_mode_of_its_own_keeps_it_until_it_is_reset() {
     bench.send(Message::new("k", "b"));
     bench.send(Message::new("k", "c"));
     ["a", "b", "c"].into_iter().for_each(|text| bench.gate.pass(text));
-    bench.engine.set_mode("k", None).expect("a fine key");
+    bench.engine.set_knobs("k", Knobs::default()).expect("a fine key");
     at_rest(&bench.engine);
     bench.engine.advance(SWEPT);
     assert_eq!(bench.engine.stats().sessions, 0);

@@ -2,6 +2,8 @@
 //! is given back.
 
 mod first;
+mod fleet;
+mod folder;
 mod jsonl;
 mod plain;
 mod process;
@@ -10,12 +12,15 @@ mod serve;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use laneq::{BoxError, Reply, Run};
 use uuid::Uuid;
+
+pub use self::fleet::{Fleet, folded};
 
 use super::app::App;
 use super::args::Protocol;
@@ -29,6 +34,7 @@ const ENVIRONMENT: [&str; 7] = ["PATH", "HOME", "LANG", "TERM", "TMPDIR", "USER"
 const STDERR_LINE: usize = 16 * 1024;
 
 /// Where an agent's standard error goes.
+#[derive(Debug)]
 pub enum StderrTo {
     Forward,
     Drop,
@@ -62,6 +68,8 @@ pub struct Agent {
     pub stderr: StderrTo,
     pub environment: Vec<String>,
     pub grace: Duration,
+    /// Where each session has a working directory of its own.
+    pub folders: Option<PathBuf>,
 }
 
 impl Agent {

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Select, Sender, bounded, unbounded};
 use laneq::{Run, Signal};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::Agent;
+use super::{Agent, folder};
 use crate::cli::app::App;
 use crate::cli::lines::{self, Next};
 
@@ -67,7 +67,11 @@ impl Process {
     /// Starts the process and its threads: its pipes never block the worker.
     pub fn start(agent: &Agent, app: &Arc<App>, run: &Run, cut: Cut) -> io::Result<Self> {
         let words = agent.command(run);
-        let mut child = Command::new(&words[0])
+        let mut command = Command::new(&words[0]);
+        if let Some(folders) = &agent.folders {
+            command.current_dir(folder::of(folders, run.key())?);
+        }
+        let mut child = command
             .args(&words[1..])
             .env_clear()
             .envs(agent.environment(run))

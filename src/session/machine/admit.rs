@@ -1,12 +1,12 @@
 //! Admission: which place a message gets, and what gives way for it.
 
 use super::{Cx, Door, Expiry, Machine, Phase};
+use crate::config::InForce;
 use crate::model::{Cause, Drop, Fallback, Fate, LaneId, Mode, Priority, Reason, RunId};
 use crate::session::backlog::{Code, Entry, Item, Joins};
 use crate::session::cell::{Cell, Place, Wake};
 use crate::session::live::Inbox;
 use crate::session::next::{Landed, Next, NotAdmitted, Note};
-use crate::session::window::{Joined, Window};
 use crate::sync::Arc;
 use crate::watch::Placement;
 
@@ -59,20 +59,19 @@ impl<C: Code> Machine<C> {
             let detail = format!("run {expected} is not the live run of this session");
             return Err(refuse(Reason::Mismatch, detail));
         }
-        let own = self.extra.as_deref().and_then(|e| e.mode);
-        let mode = cell.message.mode.or(own).unwrap_or(cx.queue.mode);
-        let way = self.way(mode, cell, cx);
+        let force = self.in_force(cell, cx);
         let before = self.phase_met(cx);
+        let way = self.way(force.mode.value, cell, before, cx);
         let depth = self.depth();
-        if depth >= cx.queue.cap {
-            self.make_room(cell, cx, next)?;
+        if depth >= force.cap.value {
+            self.make_room(cell, &force, cx, next)?;
         }
         cell.standing.admit(self.accepted, cx.now);
         self.accepted += 1;
         if let Some(at) = cell.expires {
             self.extra_mut().expiries.push(std::cmp::Reverse(Expiry(at, Arc::clone(cell))));
         }
-        let landed = self.place(cell, mode, way, depth, before, cx, next);
+        let landed = self.place(cell, &force, way, depth, before, cx, next);
         if cx.listening {
             Self::note_admission(cell, landed, depth, next);
         }
@@ -96,13 +95,13 @@ impl<C: Code> Machine<C> {
     }
 
     /// What the mode comes to just now.
-    fn way(&self, mode: Mode, cell: &Cell, cx: &Cx<'_>) -> Way {
+    fn way(&self, mode: Mode, cell: &Cell, before: Phase, cx: &Cx<'_>) -> Way {
+        let joins = || self.joins(cell, mode, before, cx);
         match mode {
-            Mode::Followup => Way::Backlog(Joins::Nobody, None),
-            Mode::Collect => Way::Backlog(Joins::Others, None),
+            Mode::Followup | Mode::Collect => Way::Backlog(joins(), None),
             Mode::Steer | Mode::SteerBacklog => match self.steers(cell, cx) {
                 Ok(run) => Way::Steer(run),
-                Err(why) => Way::Backlog(Joins::Nobody, Some(why)),
+                Err(why) => Way::Backlog(joins(), Some(why)),
             },
             Mode::Interrupt if self.interrupts(cell, cx) => Way::Interrupt,
             Mode::Interrupt => Way::Backlog(Joins::Nobody, Some(Fallback::Authority)),
@@ -145,24 +144,26 @@ impl<C: Code> Machine<C> {
     fn make_room(
         &mut self,
         cell: &Arc<Cell>,
+        force: &InForce,
         cx: &Cx<'_>,
         next: &mut Next<C>,
     ) -> Result<(), NotAdmitted> {
+        let (cap, drop) = (force.cap.value, force.drop.value);
         let full = |why: &str| {
-            let (depth, cap) = (self.depth(), cx.queue.cap);
+            let depth = self.depth();
             refuse(Reason::Full, format!("{depth} of {cap} messages wait in this session{why}"))
         };
-        if cx.queue.drop == Drop::New {
+        if drop == Drop::New {
             return Err(full(""));
         }
         let victim = self.backlog.oldest(|waiting| waiting.same_origin(cell));
         let victim =
             victim.ok_or_else(|| full(" and none of its route and authority may give way"))?;
         self.take_out(&victim);
-        if cx.queue.drop == Drop::Summarize {
-            self.extra_mut().overflow.keep(&victim, cx.queue.cap);
+        if drop == Drop::Summarize {
+            self.extra_mut().overflow.keep(&victim, cap);
         }
-        self.give_fate(cx, next, &victim, Fate::Dropped, Some(cx.queue.drop));
+        self.give_fate(cx, next, &victim, Fate::Dropped, Some(drop));
         Ok(())
     }
 
@@ -170,7 +171,7 @@ impl<C: Code> Machine<C> {
     fn place(
         &mut self,
         cell: &Arc<Cell>,
-        mode: Mode,
+        force: &InForce,
         way: Way,
         depth: u32,
         before: Phase,
@@ -179,7 +180,7 @@ impl<C: Code> Machine<C> {
     ) -> Landed {
         let (position, run, fallback) = match way {
             Way::Steer(run) => {
-                let ahead = self.place_steer(cell, mode, next);
+                let ahead = self.place_steer(cell, force.mode.value, next);
                 (ahead, Some(run), None)
             }
             Way::Interrupt => {
@@ -191,7 +192,7 @@ impl<C: Code> Machine<C> {
                 (ahead, None, None)
             }
             Way::Backlog(joins, fallback) => {
-                self.mind_window(cell, joins, before, cx);
+                self.mind_window(cell, joins, force, before, cx);
                 cell.standing.put(Place::Queued);
                 self.waits(cell);
                 let entry = Self::entry(cell, joins);
@@ -201,7 +202,8 @@ impl<C: Code> Machine<C> {
         };
         let placement = match (run, before) {
             (Some(_), _) => Placement::Steered,
-            (None, Phase::Idle) => Placement::Scheduled,
+            // The leading window holds its first message back.
+            (None, Phase::Idle) if !self.is_held() => Placement::Scheduled,
             _ => Placement::Queued,
         };
         Landed { placement, position, run, fallback }
@@ -221,32 +223,6 @@ impl<C: Code> Machine<C> {
             next.effects().wakes.push((watch, Wake::Steer));
         }
         ahead
-    }
-
-    /// Opens, extends or closes the window for a message that goes to the backlog.
-    fn mind_window(&mut self, cell: &Cell, joins: Joins, phase: Phase, cx: &Cx<'_>) {
-        let merges = joins == Joins::Others
-            && self
-                .backlog
-                .newest()
-                .is_some_and(|(last, joins)| joins == Joins::Others && last.merges_with(cell));
-        let open = self.extra.as_deref().and_then(|e| e.window);
-        let window = match open {
-            Some(mut window) if merges => match window.join(cx.now, cx.queue) {
-                Joined::Open => Some(window),
-                Joined::Full => None,
-            },
-            // Only a message that comes while a run is in progress opens one.
-            _ if joins == Joins::Others && phase == Phase::Running && cx.door == Door::Open => {
-                #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
-                let first = self.accepted as u32 - 1;
-                Window::open(first, cx.now, cx.queue)
-            }
-            _ => None,
-        };
-        if window.is_some() || open.is_some() {
-            self.extra_mut().window = window;
-        }
     }
 
     fn entry(cell: &Arc<Cell>, joins: Joins) -> Entry<C> {

@@ -191,9 +191,10 @@ impl<C: Code> Machine<C> {
         if entry.joins == Joins::Nobody {
             return (self.alone(first), 1);
         }
+        let joins = entry.joins;
         self.waits_no_more(&first);
         let mut cells = Cells::One(first);
-        while let Some(cell) = self.pop_mergeable(&cells, cx) {
+        while let Some(cell) = self.pop_mergeable(&cells, joins, cx) {
             self.waits_no_more(&cell);
             cells.push(cell);
         }
@@ -201,13 +202,13 @@ impl<C: Code> Machine<C> {
     }
 
     /// The next message, if it is contiguous and merges with these.
-    fn pop_mergeable(&mut self, cells: &Cells, cx: &Cx<'_>) -> Option<Arc<Cell>> {
+    fn pop_mergeable(&mut self, cells: &Cells, joins: Joins, cx: &Cx<'_>) -> Option<Arc<Cell>> {
         if cells.as_slice().len() >= cx.queue.max_batch as usize {
             return None;
         }
         let entry = self.backlog.front()?;
         let Item::Message(cell) = &entry.item else { return None };
-        if entry.joins != Joins::Others || !cell.merges_with(&cells.as_slice()[0]) {
+        if entry.joins != joins || !cell.merges_with(&cells.as_slice()[0]) {
             return None;
         }
         match self.backlog.pop()?.item {

@@ -10,6 +10,7 @@ mod finish;
 mod rest;
 mod steer;
 mod stop;
+mod windows;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +33,7 @@ use super::overflow::Overflow;
 use super::token::cause_number;
 use super::window::Window;
 use crate::config::{Inbound, Queue};
-use crate::model::{LaneId, Mode, Priority};
+use crate::model::{Knobs, LaneId, Priority};
 use crate::sync::Arc;
 use crate::time::Moment;
 
@@ -94,8 +95,8 @@ pub(crate) struct Extra {
     expiries: BinaryHeap<Reverse<Expiry>>,
     /// How many were left when they were last swept.
     expiries_kept: usize,
-    /// The session's own mode (`/queue`).
-    mode: Option<Mode>,
+    /// The session's own knobs (`/queue`).
+    own: Option<Box<Knobs>>,
     /// Messages with a smaller number were stopped: a restore withdraws them.
     stopped_below: u64,
     /// Messages with a smaller number were the host's again at the end of the engine: a restore
@@ -116,7 +117,7 @@ impl Default for Extra {
             run: Companions::default(),
             expiries: BinaryHeap::new(),
             expiries_kept: 0,
-            mode: None,
+            own: None,
             stopped_below: 0,
             returned_below: 0,
             guards: 0,
@@ -280,11 +281,15 @@ impl<C: Code> Machine<C> {
         self.armed
     }
 
-    /// The session's own mode.
-    pub(crate) fn set_mode(&mut self, mode: Option<Mode>) {
-        if mode.is_some() || self.extra.is_some() {
-            self.extra_mut().mode = mode;
+    /// The session's own knobs.
+    pub(crate) fn set_own(&mut self, own: Option<Box<Knobs>>) {
+        if own.is_some() || self.extra.is_some() {
+            self.extra_mut().own = own;
         }
+    }
+
+    pub(crate) fn own(&self) -> Option<&Knobs> {
+        self.extra.as_deref()?.own.as_deref()
     }
 
     /// What a run reads at its boundary, in one word: its id, whether a steer is visible, and the

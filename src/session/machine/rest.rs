@@ -41,7 +41,7 @@ impl<C: Code> Machine<C> {
         match self.backlog.front() {
             Some(entry) => {
                 // Later turns of delivered steers were never messages of a window.
-                let number = (entry.joins == Joins::Others).then_some(entry.number);
+                let number = (entry.joins != Joins::Nobody).then_some(entry.number);
                 Head::Backlog(entry.lane, number)
             }
             None => Head::Nothing,
@@ -142,9 +142,9 @@ impl<C: Code> Machine<C> {
         if cx.listening && before != Phase::Idle {
             next.effects().notes.push(Note::Idle);
         }
-        let mode = self.extra.as_deref().and_then(|e| e.mode);
+        let own = self.extra.as_deref_mut().and_then(|e| e.own.take());
         self.extra = None;
-        self.set_mode(mode);
+        self.set_own(own);
     }
 
     pub(super) fn discard_summaries(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {

@@ -80,7 +80,9 @@ impl Driver {
                 same("withdraw", &desk.withdraw(number as u64), &expected)
             }
             Step::OwnMode(mode) => {
-                desk.machine.set_mode(*mode);
+                desk.machine.set_own(mode.map(|mode| {
+                    Box::new(crate::model::Knobs { mode: Some(mode), ..Default::default() })
+                }));
                 model.own_mode = *mode;
                 Ok(())
             }

@@ -218,11 +218,13 @@ fn without_a_debounce_there_is_no_window_and_still_one_batch() {
 fn the_sessions_own_mode_counts_where_the_message_names_none() {
     let mut desk = Desk::with(|queue| queue.debounce = ms(0));
     desk.running(&Spec::new(None));
-    desk.machine.set_mode(Some(crate::model::Mode::Followup));
+    let own =
+        crate::model::Knobs { mode: Some(crate::model::Mode::Followup), ..Default::default() };
+    desk.machine.set_own(Some(Box::new(own)));
     desk.put(&Spec::new(None));
     desk.put(&Spec::new(None));
     desk.put(&collect());
-    desk.machine.set_mode(None);
+    desk.machine.set_own(None);
     desk.put(&Spec::new(None));
     desk.done();
     assert_eq!(drain(&mut desk), [vec![1], vec![2], vec![3, 4]]);
