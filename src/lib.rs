@@ -24,6 +24,7 @@ mod watch;
 mod session;
 mod run;
 mod lane;
+mod ingress;
 mod engine;
 
 /// The flow, the session machine, threads, locks, races closed and decisions.

@@ -137,6 +137,7 @@ fn body(event: &Event) -> Option<Body> {
         Event::WorkerFailed { lane, error } => body.text("lane", lane).text("error", error),
         Event::SessionIdle { key } => body.key(key),
         Event::SummaryDiscarded { key, count } => body.key(key).number("count", (*count).into()),
+        Event::CronSkipped { key, detail } => body.key(key).text("detail", detail),
         Event::Note { detail, .. } => inner(body, detail),
         event => of_run(body, event),
     })

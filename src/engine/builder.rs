@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::core::Core;
+use super::cron::Cron;
 use super::overrides::Overrides;
 use super::submit;
 use crate::config::Config;
@@ -78,7 +79,8 @@ impl Builder {
     /// Starts the engine.
     ///
     /// # Errors
-    /// `Invalid` for a setting out of range; `System` if no thread can be started.
+    /// `Invalid` for a setting out of range, or a schedule that cannot be understood or never
+    /// comes; `System` if no thread can be started.
     pub fn start(mut self) -> Result<Engine, Error> {
         self.config.resolve()?;
         let crew = Crew {
@@ -98,7 +100,8 @@ impl Builder {
         }
         let helpers = Mutex::new(Vec::new());
         let overrides = Overrides::default();
-        let core = Core { shared, staff, helpers, overrides, manual: self.clock };
+        let cron = Cron::new(&shared)?;
+        let core = Core { shared, staff, helpers, overrides, cron, manual: self.clock };
         core.start_helpers()?;
         let shared = &core.shared;
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));

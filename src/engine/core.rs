@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::builder::Builder;
+use super::cron::Cron;
 use super::overrides::Overrides;
 use crate::config::Config;
 use crate::lane::{Handler, HandlerOptions, Staff};
@@ -34,6 +35,7 @@ pub(super) struct Core {
     /// The timer's and the callbacks' thread. Locked at start and close.
     pub(super) helpers: Mutex<Vec<Helper>>,
     pub(super) overrides: Overrides,
+    pub(super) cron: Cron,
     /// Set for tests: time moves by hand.
     pub(super) manual: Option<crate::time::ManualClock>,
 }
@@ -110,7 +112,8 @@ impl Engine {
         &self.core.shared
     }
 
-    /// Sets the handler of a lane, once: steerable, called on the lane's workers.
+    /// Sets the handler of a lane, once: steerable, called on the lane's workers. The schedules of
+    /// the settings begin when lane `cron` has one.
     ///
     /// # Errors
     /// `UnknownLane`; `Invalid` if it is set already.
@@ -136,6 +139,7 @@ impl Engine {
         let handler = Handler { options, handle: Box::new(handler) };
         self.core.staff.handlers.set(Some(door.id), handler)?;
         door.set_inbox(inbox(options));
+        self.core.begin_schedules();
         Ok(())
     }
 
@@ -157,6 +161,7 @@ impl Engine {
                 door.set_inbox(inbox(options));
             }
         }
+        self.core.begin_schedules();
         Ok(())
     }
 

@@ -192,6 +192,9 @@ pub enum Event {
     SessionIdle { key: Arc<str> },
     /// Lines about dropped messages went with nobody to read them.
     SummaryDiscarded { key: Arc<str>, count: u32 },
+    /// A tick of a job met the job's own message or run: `skipped`, or `coalesced` with one run to
+    /// come.
+    CronSkipped { key: Arc<str>, detail: &'static str },
     /// The host's own words, in order with ours: a name and a JSON object.
     Note { name: &'static str, detail: String },
 }
@@ -222,6 +225,7 @@ impl Event {
             Self::WorkerFailed { .. } => "worker.failed",
             Self::SessionIdle { .. } => "session.idle",
             Self::SummaryDiscarded { .. } => "session.summary_discarded",
+            Self::CronSkipped { .. } => "cron.skipped",
             Self::Note { name, .. } => name,
         }
     }
@@ -242,7 +246,8 @@ impl Event {
             | Self::RunRetrying { key, .. }
             | Self::RunStuck { key, .. }
             | Self::SessionIdle { key }
-            | Self::SummaryDiscarded { key, .. } => Some(key),
+            | Self::SummaryDiscarded { key, .. }
+            | Self::CronSkipped { key, .. } => Some(key),
             Self::Reply(spoken) => Some(&spoken.key),
             _ => None,
         }

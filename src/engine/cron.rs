@@ -1,0 +1,204 @@
+//! Jobs of the clock: each tick submits its message, unless the job is still at work.
+//!
+//! The schedules begin when lane `cron` has a handler: a tick before that would only fail.
+
+use super::Engine;
+use super::core::Core;
+use super::submit;
+use crate::config::{CronJob, Overlap};
+use crate::ingress::{Now, Schedule, Tick, key};
+use crate::model::{Error, Kind, Message, Mode, Source};
+use crate::run::{Closure, Receipt, Shared};
+use crate::session::{Chore, Open, Origin, Place, What};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::on::{Thread, acting_as};
+use crate::sync::{Arc, Mutex, thread};
+use crate::watch::Event;
+
+const LANE: &str = "cron";
+
+/// All jobs of an engine.
+#[derive(Default)]
+pub(super) struct Cron {
+    /// Until they begin. A leaf lock, touched when a handler is set.
+    waiting: Mutex<Vec<Arc<Job>>>,
+    door: Arc<Turnstile>,
+}
+
+/// Firings under way, and whether more may begin: one word, so that whoever ends the schedules
+/// knows when the last firing is over.
+#[derive(Default)]
+struct Turnstile(AtomicU64);
+
+const ENDED: u64 = 1 << 63;
+
+impl Turnstile {
+    /// Lets one firing through; `None` once it is over.
+    fn pass<R>(&self, fire: impl FnOnce() -> R) -> Option<R> {
+        let enter = |word| (word & ENDED == 0).then_some(word + 1);
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter).ok()?;
+        let fired = fire();
+        self.0.fetch_sub(1, Ordering::SeqCst);
+        Some(fired)
+    }
+
+    /// Lets nobody through any more, and waits for those inside: each makes one admission, and
+    /// never blocks.
+    fn end(&self) {
+        self.0.fetch_or(ENDED, Ordering::SeqCst);
+        while self.0.load(Ordering::SeqCst) != ENDED {
+            thread::yield_now();
+        }
+    }
+}
+
+/// One job.
+struct Job {
+    key: Arc<str>,
+    message: Message,
+    overlap: Overlap,
+    door: Arc<Turnstile>,
+    /// A leaf lock: nobody but the one call of `due` takes it after the begin.
+    state: Mutex<State>,
+}
+
+struct State {
+    schedule: Schedule,
+    /// The job's messages without a fate, as far as the last tick saw: at most two.
+    own: Vec<Receipt>,
+}
+
+/// What a tick comes to.
+#[derive(Clone, Copy)]
+enum Meets {
+    /// Nothing of its own: it fires.
+    Nothing,
+    /// Its own run, and one more is to follow: it fires, and the event says so.
+    Running,
+    /// Its own message or run, which stands for this tick, too.
+    Enough(&'static str),
+}
+
+impl Cron {
+    /// Reads the jobs of the settings; nothing fires before they begin.
+    ///
+    /// # Errors
+    /// `Invalid`, with the job's name and what is wrong.
+    pub(super) fn new(shared: &Shared) -> Result<Self, Error> {
+        let cron = Self::default();
+        let jobs = &shared.config.cron;
+        let jobs = jobs.iter().map(|job| Job::new(shared, job, &cron.door).map(Arc::new));
+        *cron.waiting.lock() = jobs.collect::<Result<_, _>>()?;
+        Ok(cron)
+    }
+}
+
+impl Core {
+    /// Begins the schedules, if their lane has a handler by now.
+    pub(super) fn begin_schedules(&self) {
+        let shared = &self.shared;
+        let ready = shared.doors.named(LANE).is_ok_and(|door| self.staff.has_handler(door.id));
+        if !ready {
+            return;
+        }
+        let jobs = std::mem::take(&mut *self.cron.waiting.lock());
+        let now = read(shared);
+        for job in jobs {
+            let pause = {
+                let schedule = &mut job.state.lock().schedule;
+                schedule.begin(now);
+                schedule.pause(now)
+            };
+            shared.timer.arm(now.engine.plus(pause), What::Chore(job));
+        }
+    }
+}
+
+impl Engine {
+    /// Ends the schedules of the settings: no job fires any more. What has fired goes its way, and
+    /// is counted and numbered when this returns. Waits at most for one admission.
+    pub fn end_schedules(&self) {
+        self.core.cron.door.end();
+    }
+}
+
+fn read(shared: &Shared) -> Now {
+    Now { engine: shared.now(), wall: shared.clock.wall() }
+}
+
+impl Job {
+    fn new(shared: &Shared, job: &CronJob, door: &Arc<Turnstile>) -> Result<Self, Error> {
+        let wrong = |what: String| Error::invalid(format!("cron job {:?}: {what}", job.id));
+        let schedule = Schedule::new(job, read(shared)).map_err(wrong)?;
+        let key: Arc<str> = key(&job.id).into();
+        let source = Source { kind: Kind::Cron, id: job.id.clone(), ..Source::default() };
+        let message = Message::new(Arc::clone(&key), job.text.as_str())
+            .with_mode(Mode::Followup)
+            .with_lane(LANE)
+            .with_source(source);
+        // What would be refused at every tick is refused now.
+        submit::check(shared, &message).map_err(|no| wrong(no.of(()).detail))?;
+        let state = Mutex::new(State { schedule, own: Vec::new() });
+        Ok(Self { key, message, overlap: job.overlap, door: Arc::clone(door), state })
+    }
+
+    /// Fires, or says that it does not.
+    fn tick(&self, shared: &Arc<Shared>) {
+        let meets = self.meets();
+        let detail = match meets {
+            Meets::Nothing => None,
+            Meets::Running => Some("coalesced"),
+            Meets::Enough(detail) => Some(detail),
+        };
+        if let Some(detail) = detail {
+            let key = || Arc::clone(&self.key);
+            shared.bus.say(shared.now(), || Event::CronSkipped { key: key(), detail });
+        }
+        if !matches!(meets, Meets::Enough(_)) {
+            self.submit(shared);
+        }
+    }
+
+    fn meets(&self) -> Meets {
+        let own = &mut self.state.lock().own;
+        own.retain(|receipt| receipt.settled().is_none());
+        if own.is_empty() {
+            return Meets::Nothing;
+        }
+        // Only a hint: one that starts just now starts after this tick, and stands for it.
+        let runs = |receipt: &Receipt| {
+            receipt.cell.as_ref().is_some_and(|cell| cell.standing.place() == Place::Started)
+        };
+        match self.overlap {
+            Overlap::Skip => Meets::Enough("skipped"),
+            Overlap::Coalesce if own.iter().all(runs) => Meets::Running,
+            Overlap::Coalesce => Meets::Enough("coalesced"),
+        }
+    }
+
+    fn submit(&self, shared: &Arc<Shared>) {
+        // P7: as on the timer thread, whoever turns the clock: the host's summarizer is not called.
+        let admit = || submit::admit(shared, None, self.message.clone(), Origin::Outside, 0);
+        match acting_as(Thread::Timer, None, admit) {
+            Ok(receipt) => self.state.lock().own.push(receipt),
+            // A drain or a close came first: there is nobody to tell.
+            Err(_) if shared.open() != Open::Open => {}
+            // P4: the refusal is counted, and its event has the reason.
+            Err((message, no)) => drop(no.told(shared, message)),
+        }
+    }
+}
+
+impl Chore<Closure> for Job {
+    fn due(self: Arc<Self>, shared: &Arc<Shared>) {
+        let now = read(shared);
+        let (tick, pause) = {
+            let schedule = &mut self.state.lock().schedule;
+            (schedule.look(now), schedule.pause(now))
+        };
+        let ended = tick == Tick::Due && self.door.pass(|| self.tick(shared)).is_none();
+        if !ended && shared.open() == Open::Open {
+            shared.timer.arm(now.engine.plus(pause), What::Chore(self));
+        }
+    }
+}
