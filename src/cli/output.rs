@@ -292,6 +292,8 @@ mod tests {
         let detail = Body::new().number("n", 4).text("result", "x").object();
         let line = written(Event::Note { name: "control.done", detail });
         assert_eq!((&line["event"], &line["n"]), (&"control.done".into(), &4.into()));
+        let skipped = written(Event::CronSkipped { key: "cron:a".into(), detail: "skipped" });
+        assert_eq!((&skipped["key"], &skipped["detail"]), (&"cron:a".into(), &"skipped".into()));
         let empty = written(Event::Note { name: "stats", detail: Body::new().object() });
         assert_eq!(empty["event"], "stats");
     }

@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod books;
 mod control;
+mod cron;
 mod endings;
 mod jsonl;
 mod modes;

@@ -26,6 +26,8 @@ mod p12_close;
 mod p12_drain;
 mod p_events;
 mod p_figures;
+#[cfg(feature = "cron")]
+mod p_cron;
 mod p01_storm;
 mod p02_collect;
 mod p02_order;
