@@ -83,10 +83,13 @@ impl Cron {
     /// Reads the jobs of the settings; nothing fires before they begin.
     ///
     /// # Errors
-    /// `Invalid`, with the job's name and what is wrong.
+    /// `Invalid`, with the job's name and what is wrong; `UnknownLane` if there is no lane for them.
     pub(super) fn new(shared: &Shared) -> Result<Self, Error> {
         let cron = Self::default();
         let jobs = &shared.config.cron;
+        if !jobs.is_empty() {
+            shared.doors.named(LANE)?;
+        }
         let jobs = jobs.iter().map(|job| Job::new(shared, job, &cron.door).map(Arc::new));
         *cron.waiting.lock() = jobs.collect::<Result<_, _>>()?;
         Ok(cron)
@@ -200,5 +203,21 @@ impl Chore<Closure> for Job {
         if !ended && shared.open() == Open::Open {
             shared.timer.arm(now.engine.plus(pause), What::Chore(self));
         }
+    }
+}
+
+#[cfg(not(feature = "cron"))]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn jobs_are_refused_where_nothing_can_fire_them() {
+        let every = Some(std::time::Duration::from_secs(60));
+        let job = CronJob { id: "a".into(), text: "t".into(), every, ..CronJob::default() };
+        let error = Engine::new(Config { cron: vec![job], ..Config::default() }).err();
+        let told = "cron job \"a\": this build has no schedules: build it with the feature `cron`";
+        assert_eq!(error, Some(Error::invalid(told)));
     }
 }

@@ -36,7 +36,7 @@ pub(crate) enum Tick {
 /// A job's ticks, and which of them is next.
 pub(crate) enum Schedule {
     Every { every: Duration, next: Moment },
-    At(Expression),
+    At(Box<Expression>),
 }
 
 impl Schedule {
@@ -49,7 +49,10 @@ impl Schedule {
             return Err("this build has no schedules: build it with the feature `cron`".to_owned());
         }
         match (&job.schedule, job.every) {
-            (Some(words), _) => Expression::new(words, job.timezone(), now.wall).map(Self::At),
+            (Some(words), _) => {
+                let expression = Expression::new(words, job.timezone(), now.wall)?;
+                Ok(Self::At(Box::new(expression)))
+            }
             // Validation has seen to it that there is one of the two.
             (None, every) => {
                 let every = every.unwrap_or(LOOK).max(Duration::from_millis(1));
@@ -89,9 +92,10 @@ impl Schedule {
 
 /// The first tick later than `now`, on the grid that `due` and `every` make.
 fn after(due: Moment, every: Duration, now: Moment) -> Moment {
-    let gone = now.since(due).as_nanos() / every.as_nanos();
-    let steps = u32::try_from(gone).unwrap_or(u32::MAX - 1) + 1;
-    due.plus(every.saturating_mul(steps))
+    let over = now.since(due).as_nanos() % every.as_nanos();
+    // Below `every`, which is a year at most.
+    let over = Duration::from_nanos(u64::try_from(over).unwrap_or(0));
+    now.plus(every.saturating_sub(over))
 }
 
 /// The ticks of a cron expression in its time zone.
@@ -198,10 +202,9 @@ pub(crate) fn key(id: &str) -> String {
     format!("cron:{id}")
 }
 
+#[cfg(feature = "cron")]
 #[cfg(test)]
 mod tests {
-    #![cfg(feature = "cron")]
-
     use chrono::DateTime;
 
     use super::*;
