@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::core::Core;
-use super::cron::Cron;
+use super::cron::{self, Cron};
 use super::overrides::Overrides;
 use super::submit;
 use crate::config::Config;
@@ -74,6 +74,15 @@ impl Builder {
     ) -> Self {
         self.hooks.summarizer = Some(Box::new(summarize));
         self
+    }
+
+    /// What [`start`](Self::start) would say of the settings, schedules included. Nothing starts.
+    ///
+    /// # Errors
+    /// `Invalid`, as there.
+    pub fn check(mut self) -> Result<(), Error> {
+        self.config.resolve()?;
+        cron::check(&self.config.cron)
     }
 
     /// Starts the engine.

@@ -2,6 +2,8 @@
 //!
 //! The schedules begin when lane `cron` has a handler: a tick before that would only fail.
 
+use std::time::SystemTime;
+
 use super::Engine;
 use super::core::Core;
 use super::submit;
@@ -13,6 +15,7 @@ use crate::session::{Chore, Open, Origin, Place, What};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::on::{Thread, acting_as};
 use crate::sync::{Arc, Mutex, thread};
+use crate::time::Moment;
 use crate::watch::Event;
 
 const LANE: &str = "cron";
@@ -96,6 +99,23 @@ impl Cron {
     }
 }
 
+/// Whether the jobs' schedules can be understood, without an engine.
+///
+/// # Errors
+/// As [`Cron::new`].
+pub(super) fn check(jobs: &[CronJob]) -> Result<(), Error> {
+    let now = Now { engine: Moment::START, wall: SystemTime::now() };
+    jobs.iter().try_for_each(|job| schedule(job, now).map(drop))
+}
+
+fn schedule(job: &CronJob, now: Now) -> Result<Schedule, Error> {
+    Schedule::new(job, now).map_err(|what| wrong(job, &what))
+}
+
+fn wrong(job: &CronJob, what: &str) -> Error {
+    Error::invalid(format!("cron job {:?}: {what}", job.id))
+}
+
 impl Core {
     /// Begins the schedules, if their lane has a handler by now.
     pub(super) fn begin_schedules(&self) {
@@ -131,8 +151,7 @@ fn read(shared: &Shared) -> Now {
 
 impl Job {
     fn new(shared: &Shared, job: &CronJob, door: &Arc<Turnstile>) -> Result<Self, Error> {
-        let wrong = |what: String| Error::invalid(format!("cron job {:?}: {what}", job.id));
-        let schedule = Schedule::new(job, read(shared)).map_err(wrong)?;
+        let schedule = schedule(job, read(shared))?;
         let key: Arc<str> = key(&job.id).into();
         let source = Source { kind: Kind::Cron, id: job.id.clone(), ..Source::default() };
         let message = Message::new(Arc::clone(&key), job.text.as_str())
@@ -140,7 +159,7 @@ impl Job {
             .with_lane(LANE)
             .with_source(source);
         // What would be refused at every tick is refused now.
-        submit::check(shared, &message).map_err(|no| wrong(no.of(()).detail))?;
+        submit::check(shared, &message).map_err(|no| wrong(job, &no.of(()).detail))?;
         let state = Mutex::new(State { schedule, own: Vec::new() });
         Ok(Self { key, message, overlap: job.overlap, door: Arc::clone(door), state })
     }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::support::{Program, fifo, file, run};
+use crate::support::{Program, fifo, file, laneq, run};
 
 /// A configuration with this job.
 fn settings(job: &str) -> PathBuf {
@@ -70,5 +70,10 @@ fn a_schedule_that_cannot_be_understood_is_refused_with_the_jobs_name() {
     let settings = settings("id = \"nightly\"\nschedule = \"0 25 * * *\"");
     let output = run(&["--config", path(&settings)], "");
     assert!(output.lines.is_empty() && output.code == Some(2), "{output:?}");
-    assert!(output.stderr.contains("cron job \"nightly\": schedule"), "{}", output.stderr);
+    let told = "cron job \"nightly\": schedule";
+    assert!(output.stderr.contains(told), "{}", output.stderr);
+    let checked = laneq().arg("check").arg(&settings).output().expect("it runs");
+    let stderr = String::from_utf8(checked.stderr).expect("text");
+    assert!(stderr.contains(told) && stderr.contains("cron.toml: "), "{stderr}");
+    assert_eq!(checked.status.code(), Some(2));
 }
