@@ -44,6 +44,9 @@ Input, one JSON object a line: {"text":..., "key" or "source":..., "id", "meta",
 resume|stats|list|drain", "n":7, ...}. Without `key` it is made from the source: for a direct
 message `channel:group:peer`.
 
+The program ends when its input has ended and everything is settled. The `[[cron]]` jobs of the
+configuration fire until then: they do not keep it alive, but what they have begun is finished.
+
 Exit code: 0 all good; 1 a run failed, or a message was refused, dropped, expired or parked;
 2 usage or configuration; 3 an input line was invalid; 4 the drain deadline passed with work left;
 6 the output was closed. The most serious of 6, 4, 3, 1 wins."#;

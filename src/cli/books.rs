@@ -158,14 +158,16 @@ impl Books {
         self.changed.notify_all();
     }
 
-    /// Blocks until the program is over; `stranded` says whether only paused lanes hold work.
-    pub fn wait_over(&self, stranded: impl Fn() -> bool) -> Over {
+    /// Blocks until the program is over: with the input, once everything that came in by it and
+    /// at least `fates` messages in all have their fate. `stranded` says whether only paused lanes
+    /// hold work.
+    pub fn wait_over(&self, fates: u64, stranded: impl Fn() -> bool) -> Over {
         let mut state = self.lock();
         loop {
             match state.ending {
                 Ending::Close => return Over::Close,
                 Ending::Drain(within) => return Over::Drain(within),
-                Ending::InputEnded if state.pending.is_empty() => return Over::Complete,
+                Ending::InputEnded if state.has_settled(fates) => return Over::Complete,
                 // The engine is asked under our lock, which it never takes: events wait meanwhile.
                 Ending::InputEnded if state.executing == 0 && stranded() => return Over::Stranded,
                 Ending::InputEnded | Ending::Open => {}
@@ -218,6 +220,10 @@ impl Books {
 }
 
 impl State {
+    fn has_settled(&self, fates: u64) -> bool {
+        self.pending.is_empty() && self.totals.fates.iter().sum::<u64>() >= fates
+    }
+
     fn has_room(&self, key: &str, bytes: usize, bounds: Bounds) -> bool {
         let waiting = self.waiting.get(key).copied().unwrap_or(0);
         let room = self.bytes + bytes as u64 <= bounds.bytes

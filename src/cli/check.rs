@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use laneq::Engine;
+
 use super::args::CheckArgs;
 use super::exit::USAGE;
 use super::openclaw;
@@ -24,8 +26,12 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         }
     }
     for path in &args.files {
-        match read_config(path) {
-            Ok(_) => println!("{}: ok", path.display()),
+        let checked = read_config(path).and_then(|config| {
+            let schedules = Engine::builder(config).check();
+            schedules.map_err(|error| format!("{}: {error}", path.display()))
+        });
+        match checked {
+            Ok(()) => println!("{}: ok", path.display()),
             Err(error) => {
                 eprintln!("laneq: {error}");
                 code = ExitCode::from(USAGE);

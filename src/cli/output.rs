@@ -139,6 +139,7 @@ fn body(event: &Event) -> Option<Body> {
         Event::SessionShared { key, peers } => body.key(key).number("peers", (*peers).into()),
         Event::SummaryDiscarded { key, count } => body.key(key).number("count", (*count).into()),
         Event::Config { detail, .. } => body.text("detail", detail),
+        Event::CronSkipped { key, detail } => body.key(key).text("detail", detail),
         Event::Note { detail, .. } => inner(body, detail),
         event => of_run(body, event),
     })
@@ -293,6 +294,8 @@ mod tests {
         let detail = Body::new().number("n", 4).text("result", "x").object();
         let line = written(Event::Note { name: "control.done", detail });
         assert_eq!((&line["event"], &line["n"]), (&"control.done".into(), &4.into()));
+        let skipped = written(Event::CronSkipped { key: "cron:a".into(), detail: "skipped" });
+        assert_eq!((&skipped["key"], &skipped["detail"]), (&"cron:a".into(), &"skipped".into()));
         let empty = written(Event::Note { name: "stats", detail: Body::new().object() });
         assert_eq!(empty["event"], "stats");
     }

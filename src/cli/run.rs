@@ -155,9 +155,28 @@ fn read_controls(app: &App, path: &Path) {
     }
 }
 
-/// Blocks until it is over, then ends the engine and the output.
+/// Blocks until it is over. Schedules do not keep the program alive: they end with the input's
+/// messages, and what they have submitted by then is finished.
+fn wait_over(app: &App) -> Over {
+    let mut fates = 0;
+    loop {
+        let over = app.books().wait_over(fates, || app.engine.audit().is_stranded());
+        if over != Over::Complete {
+            return over;
+        }
+        app.engine.end_schedules();
+        // P4: each accepted message has one fate, so that equal counts mean that none is pending.
+        let accepted = app.engine.stats().accepted;
+        if fates == accepted {
+            return over;
+        }
+        fates = accepted;
+    }
+}
+
+/// Waits for the end, then ends the engine and the output.
 fn end(app: &App) {
-    let over = app.books().wait_over(|| app.engine.audit().is_stranded());
+    let over = wait_over(app);
     match over {
         Over::Complete | Over::Close => {}
         Over::Stranded => {

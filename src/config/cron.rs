@@ -27,9 +27,12 @@ words!(Overlap, "overlap policy", Skip = "skip", Coalesce = "coalesce");
 pub struct CronJob {
     /// The job's name; its session is `cron:<id>`. Not empty, and different from the others.
     pub id: String,
-    /// When, as a cron expression. A job has this or `every`, never both.
+    /// When, as a cron expression: five fields, or six with seconds in front, or seven with years at
+    /// the end, or `@hourly`, `@daily` and the like. A time that the zone's clocks leave out is the
+    /// first moment after it; one that they repeat counts once, but a row (`*/10`) goes on through
+    /// both. Ticks that were missed fire once. It needs the feature `cron`. A job has this or `every`, never both.
     pub schedule: Option<String>,
-    /// How often. Unit: ms. Range: 1 ms to 366 d. A job has this or `schedule`, never both.
+    /// How often, on a clock that no change of the time moves. It needs the feature `cron`. Unit: ms. Range: 1 ms to 366 d. A job has this or `schedule`, never both.
     pub every: Option<Duration>,
     /// Time zone of the schedule, by its IANA name. Default: UTC.
     pub timezone: Option<String>,

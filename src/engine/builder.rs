@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::core::Core;
+use super::cron::{self, Cron};
 use super::overrides::Overrides;
 use super::submit;
 use crate::config::Config;
@@ -75,10 +76,20 @@ impl Builder {
         self
     }
 
+    /// What [`start`](Self::start) would say of the settings, schedules included. Nothing starts.
+    ///
+    /// # Errors
+    /// `Invalid`, as there.
+    pub fn check(mut self) -> Result<(), Error> {
+        self.config.resolve()?;
+        cron::check(&self.config.cron)
+    }
+
     /// Starts the engine.
     ///
     /// # Errors
-    /// `Invalid` for a setting out of range; `System` if no thread can be started.
+    /// `Invalid` for a setting out of range, or a schedule that cannot be understood or never
+    /// comes; `System` if no thread can be started.
     pub fn start(mut self) -> Result<Engine, Error> {
         self.config.resolve()?;
         let crew = Crew {
@@ -99,8 +110,9 @@ impl Builder {
         let helpers = Mutex::new(Vec::new());
         let overrides = Overrides::default();
         let (people, reloading) = (Mutex::default(), Mutex::default());
+        let cron = Cron::new(&shared)?;
         let core =
-            Core { shared, staff, helpers, overrides, people, reloading, manual: self.clock };
+            Core { shared, staff, helpers, overrides, people, reloading, cron, manual: self.clock };
         core.start_helpers()?;
         let shared = &core.shared;
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::builder::Builder;
+use super::cron::Cron;
 use super::overrides::Overrides;
 use crate::config::Config;
 use crate::lane::{Handler, HandlerOptions, Staff};
@@ -39,6 +40,7 @@ pub(super) struct Core {
     pub(super) people: Mutex<HashMap<Arc<str>, Option<Box<str>>>>,
     /// One reload at a time.
     pub(super) reloading: Mutex<()>,
+    pub(super) cron: Cron,
     /// Set for tests: time moves by hand.
     pub(super) manual: Option<crate::time::ManualClock>,
 }
@@ -115,7 +117,8 @@ impl Engine {
         &self.core.shared
     }
 
-    /// Sets the handler of a lane, once: steerable, called on the lane's workers.
+    /// Sets the handler of a lane, once: steerable, called on the lane's workers. The schedules of
+    /// the settings begin when lane `cron` has one.
     ///
     /// # Errors
     /// `UnknownLane`; `Invalid` if it is set already.
@@ -141,6 +144,7 @@ impl Engine {
         let handler = Handler { options, handle: Box::new(handler) };
         self.core.staff.handlers.set(Some(door.id), handler)?;
         door.set_inbox(inbox(options));
+        self.core.begin_schedules();
         Ok(())
     }
 
@@ -162,6 +166,7 @@ impl Engine {
                 door.set_inbox(inbox(options));
             }
         }
+        self.core.begin_schedules();
         Ok(())
     }
 

@@ -4,6 +4,7 @@ mod abandon;
 mod builder;
 mod control;
 mod core;
+mod cron;
 mod drain;
 mod handle;
 mod overrides;

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::core::inbox;
+use super::cron::Round;
 use crate::config::Config;
 use crate::model::Error;
 use crate::session::Inbox;
@@ -35,6 +36,9 @@ impl Engine {
         // One reload at a time: each is applied whole.
         let _turn = self.core.reloading.lock();
         let shared = self.shared();
+        let jobs = Round::new(shared, &config)
+            .inspect_err(|error| self.say_reload("config.refused", error))?;
+        let jobs = (config.cron != shared.config().cron).then_some(jobs);
         let fresh = |name: &&String| !shared.doors.all().any(|door| *door.name == ***name);
         if shared.doors.all().count() + config.lanes.keys().filter(fresh).count()
             > crate::session::LANES_MAX
@@ -60,6 +64,9 @@ impl Engine {
             shared.call_all(door);
         }
         self.settle_windows();
+        if let Some(jobs) = jobs {
+            self.core.reload_schedules(jobs);
+        }
         self.say_reload("config.reloaded", &reloaded);
         Ok(reloaded)
     }

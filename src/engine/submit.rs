@@ -134,6 +134,11 @@ impl No {
     pub(super) fn of<M>(self, message: M) -> Refused<M> {
         Refused::new(message, self.reason, self.detail)
     }
+
+    /// The refusal of a message, counted and told.
+    pub(super) fn told(self, shared: &Shared, message: Message) -> Refused {
+        shared.refuse(message, self.reason, self.detail)
+    }
 }
 
 fn no(reason: Reason, detail: impl Into<String>) -> No {
@@ -170,7 +175,7 @@ pub(super) fn check_key(shared: &Shared, key: &str) -> Result<(), No> {
 }
 
 /// What is wrong with a message by itself, whatever its session does.
-fn check(shared: &Shared, message: &Message) -> Result<(), No> {
+pub(super) fn check(shared: &Shared, message: &Message) -> Result<(), No> {
     check_key(shared, &message.key)?;
     let details = message.details();
     if message.text.is_empty() && details.payload.is_none() {
@@ -250,11 +255,11 @@ pub(super) fn message_from(
     origin: Origin,
     depth: u8,
 ) -> Result<Receipt, Refused> {
-    admit(shared, known, message, origin, depth)
-        .map_err(|(message, no)| shared.refuse(message, no.reason, no.detail))
+    admit(shared, known, message, origin, depth).map_err(|(message, no)| no.told(shared, message))
 }
 
-fn admit(
+/// The same, before anybody is told of a refusal.
+pub(super) fn admit(
     shared: &Arc<Shared>,
     known: Option<(&Arc<Session>, LaneId)>,
     message: Message,

@@ -1,4 +1,4 @@
-//! What becomes due: timers of sessions and tokens, and the slow sweep of the table.
+//! What becomes due: timers of sessions and tokens, chores of others, and the slow sweep of the table.
 
 use super::backlog::Code;
 use super::session::Session;
@@ -13,8 +13,16 @@ pub(crate) enum What<C> {
     Session(Arc<Session<C>>),
     /// A token with a deadline of its own.
     Token(Token),
+    /// Something of a module above this one.
+    Chore(Arc<dyn Chore<C>>),
     /// One round of the sweep that retires idle sessions and looks for stuck runs.
     Sweep,
+}
+
+/// What an upper module has to do at a time. Called on the timer thread, with no lock held: it
+/// never blocks, calls no host code (P7), and arms itself anew if it wants to be called again.
+pub(crate) trait Chore<C>: Send + Sync {
+    fn due(self: Arc<Self>, shared: &Arc<Shared<C>>);
 }
 
 impl<C: Code> Due for What<C> {
@@ -22,7 +30,7 @@ impl<C: Code> Due for What<C> {
         match self {
             Self::Session(session) => session.armed() == at.nanos() + 1,
             Self::Token(token) => token.cancelled().is_none() && token.is_held(),
-            Self::Sweep => true,
+            Self::Chore(_) | Self::Sweep => true,
         }
     }
 }
@@ -43,6 +51,7 @@ impl<C: Code> Shared<C> {
                     self.call(fired);
                 }
             }
+            What::Chore(chore) => chore.due(self),
             What::Sweep => self.sweep_round(now),
         }
     }

@@ -377,7 +377,8 @@ impl<C: Code> Shared<C> {
     /// The host's line about a message, if it has a summarizer; before it is admitted, since
     /// whoever gives way later does so under a lock.
     pub(crate) fn summarize(&self, message: &Message) -> Option<Box<str>> {
-        let summarizer = self.hooks.summarizer.as_ref()?;
+        // P7: the timer thread calls no host code.
+        let summarizer = self.hooks.summarizer.as_ref().filter(|_| kind() != Thread::Timer)?;
         // P7: after a panic the built-in line stands in.
         let line = caught::call(|| summarizer(message)).ok()?;
         Some(one_line(None, &line))

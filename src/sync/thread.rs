@@ -1,6 +1,6 @@
 //! Threads: every one of ours has a name, and is joined or reported.
 
-pub(crate) use std::thread::{JoinHandle, available_parallelism};
+pub(crate) use std::thread::{JoinHandle, available_parallelism, yield_now};
 
 /// Starts a thread under `name`.
 ///

@@ -1,10 +1,11 @@
-//! The engine's clock. Monotonic: a change of the wall clock has no effect.
+//! The engine's clock. Monotonic: a change of the wall clock has no effect. Beside it the wall
+//! clock, which only schedules read.
 
 use std::num::NonZeroU64;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// A point in time: nanoseconds since the clock was made, plus one, so that `Option` costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,11 +37,15 @@ impl Moment {
 
 /// A clock that stands still until it is turned by hand: tests and simulations use it.
 ///
-/// After [`advance`](Self::advance) the engine has done everything that came due on the way.
+/// After [`Engine::advance`](crate::Engine::advance) the engine has done everything that came due
+/// on the way. Its wall clock, which schedules go by, shows the beginning of 1970 at first and moves
+/// with it; [`set_wall_clock`](Self::set_wall_clock) makes that one jump.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {
     /// Written by `advance`, read by everybody.
     nanos: Arc<AtomicU64>,
+    /// What the wall clock showed at zero, in nanoseconds since 1970.
+    wall: Arc<AtomicI64>,
 }
 
 impl ManualClock {
@@ -48,6 +53,23 @@ impl ManualClock {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets the wall clock and nothing else: what a suspend, or somebody who sets the time, looks
+    /// like to an engine. Times before 1970 are 1970, and times after 2262 are 2262.
+    pub fn set_wall_clock(&self, shows: SystemTime) {
+        let since = shows.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+        let gone = i64::try_from(self.now().nanos()).unwrap_or(i64::MAX);
+        self.wall.store(since.saturating_sub(gone), Ordering::SeqCst);
+    }
+
+    /// What the wall clock shows.
+    #[must_use]
+    pub fn wall_clock(&self) -> SystemTime {
+        let gone = i64::try_from(self.now().nanos()).unwrap_or(i64::MAX);
+        let since = self.wall.load(Ordering::SeqCst).saturating_add(gone);
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(u64::try_from(since).unwrap_or(0))
     }
 
     pub(crate) fn turn(&self, by: Duration) {
@@ -82,6 +104,14 @@ impl Clock {
             Self::Manual(clock) => clock.now(),
         }
     }
+
+    /// What the wall clock shows: it may jump, either way.
+    pub(crate) fn wall(&self) -> SystemTime {
+        match self {
+            Self::Real(_) => SystemTime::now(),
+            Self::Manual(clock) => clock.wall_clock(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -101,5 +131,16 @@ mod tests {
         let before = clock.now();
         clock.turn(Duration::from_secs(3));
         assert_eq!(clock.now().since(before), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn the_wall_clock_moves_with_the_manual_clock_and_jumps_alone() {
+        let clock = ManualClock::new();
+        let at = |secs| SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
+        clock.turn(Duration::from_secs(3));
+        assert_eq!(clock.wall_clock(), at(3));
+        clock.set_wall_clock(at(1_000));
+        clock.turn(Duration::from_secs(3));
+        assert_eq!((clock.wall_clock(), clock.now().nanos()), (at(1_003), 6_000_000_000));
     }
 }

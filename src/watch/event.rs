@@ -196,6 +196,9 @@ pub enum Event {
     SummaryDiscarded { key: Arc<str>, count: u32 },
     /// Settings were replaced (`config.reloaded`) or refused (`config.refused`).
     Config { name: &'static str, detail: String },
+    /// A tick of a job met the job's own message or run: `skipped`, or `coalesced` with one run to
+    /// come.
+    CronSkipped { key: Arc<str>, detail: &'static str },
     /// The host's own words, in order with ours: a name and a JSON object.
     Note { name: &'static str, detail: String },
 }
@@ -227,6 +230,7 @@ impl Event {
             Self::SessionIdle { .. } => "session.idle",
             Self::SessionShared { .. } => "session.shared",
             Self::SummaryDiscarded { .. } => "session.summary_discarded",
+            Self::CronSkipped { .. } => "cron.skipped",
             Self::Config { name, .. } | Self::Note { name, .. } => name,
         }
     }
@@ -248,7 +252,8 @@ impl Event {
             | Self::RunStuck { key, .. }
             | Self::SessionIdle { key }
             | Self::SessionShared { key, .. }
-            | Self::SummaryDiscarded { key, .. } => Some(key),
+            | Self::SummaryDiscarded { key, .. }
+            | Self::CronSkipped { key, .. } => Some(key),
             Self::Reply(spoken) => Some(&spoken.key),
             _ => None,
         }

@@ -6,6 +6,7 @@ mod bench;
 mod books;
 mod check;
 mod control;
+mod cron;
 mod endings;
 mod jsonl;
 mod modes;

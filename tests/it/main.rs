@@ -28,6 +28,8 @@ mod p_events;
 mod p_figures;
 mod p_ingress;
 mod p_reload;
+#[cfg(feature = "cron")]
+mod p_cron;
 mod p01_storm;
 mod p02_collect;
 mod p02_order;

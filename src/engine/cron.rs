@@ -1,0 +1,305 @@
+//! Jobs of the clock: each tick submits its message, unless the job is still at work.
+//!
+//! The schedules begin when lane `cron` has a handler: a tick before that would only fail.
+
+use std::time::SystemTime;
+
+use super::Engine;
+use super::core::Core;
+use super::submit;
+use crate::config::{Config, CronJob, Overlap};
+use crate::ingress::{Now, Schedule, Tick, key};
+use crate::model::{Error, Kind, Message, Mode, Source};
+use crate::run::{Closure, Receipt, Shared};
+use crate::session::{Chore, Open, Origin, Place, What};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::on::{Thread, acting_as};
+use crate::sync::{Arc, Mutex, thread};
+use crate::time::Moment;
+use crate::watch::Event;
+
+const LANE: &str = "cron";
+
+/// All jobs of an engine.
+pub(super) struct Cron {
+    /// A leaf lock, touched when a handler is set, at a reload and at the end.
+    round: Mutex<Round>,
+}
+
+/// The jobs of one configuration.
+pub(super) struct Round {
+    jobs: Vec<Arc<Job>>,
+    begun: Begun,
+    door: Arc<Turnstile>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    No,
+    Yes,
+}
+
+/// Firings under way, and whether more may begin: one word, so that whoever ends the schedules
+/// knows when the last firing is over.
+#[derive(Default)]
+struct Turnstile(AtomicU64);
+
+const ENDED: u64 = 1 << 63;
+
+impl Turnstile {
+    /// Lets one firing through; `None` once it is over.
+    fn pass<R>(&self, fire: impl FnOnce() -> R) -> Option<R> {
+        let enter = |word| (word & ENDED == 0).then_some(word + 1);
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter).ok()?;
+        let fired = fire();
+        self.0.fetch_sub(1, Ordering::SeqCst);
+        Some(fired)
+    }
+
+    fn is_ended(&self) -> bool {
+        self.0.load(Ordering::SeqCst) & ENDED != 0
+    }
+
+    /// Lets nobody through any more, and waits for those inside: each makes one admission, and
+    /// never blocks.
+    fn end(&self) {
+        self.0.fetch_or(ENDED, Ordering::SeqCst);
+        while self.0.load(Ordering::SeqCst) != ENDED {
+            thread::yield_now();
+        }
+    }
+}
+
+/// One job.
+struct Job {
+    key: Arc<str>,
+    message: Message,
+    overlap: Overlap,
+    door: Arc<Turnstile>,
+    /// A leaf lock: nobody but the one call of `due` takes it after the begin.
+    state: Mutex<State>,
+}
+
+struct State {
+    schedule: Schedule,
+    /// The job's messages without a fate, as far as the last tick saw: at most two.
+    own: Vec<Receipt>,
+}
+
+/// What a tick comes to.
+#[derive(Clone, Copy)]
+enum Meets {
+    /// Nothing of its own: it fires.
+    Nothing,
+    /// Its own run, and one more is to follow: it fires, and the event says so.
+    Running,
+    /// Its own message or run, which stands for this tick, too.
+    Enough(&'static str),
+}
+
+impl Cron {
+    /// Reads the jobs of the settings; nothing fires before they begin.
+    ///
+    /// # Errors
+    /// `Invalid`, with the job's name and what is wrong; `UnknownLane` if there is no lane for them.
+    pub(super) fn new(shared: &Shared) -> Result<Self, Error> {
+        let config = shared.config();
+        if !config.cron.is_empty() {
+            shared.doors.named(LANE)?;
+        }
+        Ok(Self { round: Mutex::new(Round::new(shared, &config)?) })
+    }
+}
+
+impl Round {
+    /// Reads the jobs of these settings; nothing fires before they begin.
+    ///
+    /// # Errors
+    /// `Invalid`, with the job's name and what is wrong.
+    pub(super) fn new(shared: &Shared, config: &Config) -> Result<Self, Error> {
+        let door = Arc::new(Turnstile::default());
+        let jobs = config.cron.iter().map(|job| Job::new(shared, config, job, &door).map(Arc::new));
+        Ok(Self { jobs: jobs.collect::<Result<_, _>>()?, begun: Begun::No, door })
+    }
+
+    /// Goes on where another round ends: a job of the same key knows its own messages, so that
+    /// it does not overlap itself, and schedules that were ended stay so.
+    fn follow(&mut self, before: &Self) {
+        if before.door.is_ended() {
+            self.door.end();
+        }
+        before.door.end();
+        for job in &self.jobs {
+            if let Some(old) = before.jobs.iter().find(|old| old.key == job.key) {
+                let own = std::mem::take(&mut old.state.lock().own);
+                job.state.lock().own = own;
+            }
+        }
+    }
+}
+
+/// Whether the jobs' schedules can be understood, without an engine.
+///
+/// # Errors
+/// As [`Cron::new`].
+pub(super) fn check(jobs: &[CronJob]) -> Result<(), Error> {
+    let now = Now { engine: Moment::START, wall: SystemTime::now() };
+    jobs.iter().try_for_each(|job| schedule(job, now).map(drop))
+}
+
+fn schedule(job: &CronJob, now: Now) -> Result<Schedule, Error> {
+    Schedule::new(job, now).map_err(|what| wrong(job, &what))
+}
+
+fn wrong(job: &CronJob, what: &str) -> Error {
+    Error::invalid(format!("cron job {:?}: {what}", job.id))
+}
+
+impl Core {
+    /// Begins the schedules, if their lane has a handler by now.
+    pub(super) fn begin_schedules(&self) {
+        let shared = &self.shared;
+        let ready = shared.doors.named(LANE).is_ok_and(|door| self.staff.has_handler(door.id));
+        if !ready {
+            return;
+        }
+        let jobs = {
+            let mut round = self.cron.round.lock();
+            match std::mem::replace(&mut round.begun, Begun::Yes) {
+                Begun::No => round.jobs.clone(),
+                Begun::Yes => return,
+            }
+        };
+        let now = read(shared);
+        for job in jobs {
+            let pause = {
+                let schedule = &mut job.state.lock().schedule;
+                schedule.begin(now);
+                schedule.pause(now)
+            };
+            shared.timer.arm(now.engine.plus(pause), What::Chore(job));
+        }
+    }
+}
+
+impl Core {
+    /// The jobs of new settings take over.
+    pub(super) fn reload_schedules(&self, mut next: Round) {
+        {
+            let mut round = self.cron.round.lock();
+            next.follow(&round);
+            *round = next;
+        }
+        self.begin_schedules();
+    }
+}
+
+impl Engine {
+    /// Ends the schedules of the settings: no job fires any more. What has fired goes its way, and
+    /// is counted and numbered when this returns. Waits at most for one admission.
+    pub fn end_schedules(&self) {
+        let door = Arc::clone(&self.core.cron.round.lock().door);
+        door.end();
+    }
+}
+
+fn read(shared: &Shared) -> Now {
+    Now { engine: shared.now(), wall: shared.clock.wall() }
+}
+
+impl Job {
+    fn new(
+        shared: &Shared,
+        config: &Config,
+        job: &CronJob,
+        door: &Arc<Turnstile>,
+    ) -> Result<Self, Error> {
+        let schedule = schedule(job, read(shared))?;
+        let source = Source { kind: Kind::Cron, id: job.id.clone(), ..Source::default() };
+        let key = key(&source, &config.session).map_err(|what| wrong(job, &what))?;
+        let key: Arc<str> = key.into();
+        let message = Message::new(Arc::clone(&key), job.text.as_str())
+            .with_mode(Mode::Followup)
+            .with_lane(LANE)
+            .with_source(source);
+        // What would be refused at every tick is refused now.
+        submit::check(shared, &message).map_err(|no| wrong(job, &no.of(()).detail))?;
+        let state = Mutex::new(State { schedule, own: Vec::new() });
+        Ok(Self { key, message, overlap: job.overlap, door: Arc::clone(door), state })
+    }
+
+    /// Fires, or says that it does not.
+    fn tick(&self, shared: &Arc<Shared>) {
+        let meets = self.meets();
+        let detail = match meets {
+            Meets::Nothing => None,
+            Meets::Running => Some("coalesced"),
+            Meets::Enough(detail) => Some(detail),
+        };
+        if let Some(detail) = detail {
+            let key = || Arc::clone(&self.key);
+            shared.bus.say(shared.now(), || Event::CronSkipped { key: key(), detail });
+        }
+        if !matches!(meets, Meets::Enough(_)) {
+            self.submit(shared);
+        }
+    }
+
+    fn meets(&self) -> Meets {
+        let own = &mut self.state.lock().own;
+        own.retain(|receipt| receipt.settled().is_none());
+        if own.is_empty() {
+            return Meets::Nothing;
+        }
+        // Only a hint: one that starts just now starts after this tick, and stands for it.
+        let runs = |receipt: &Receipt| {
+            receipt.cell.as_ref().is_some_and(|cell| cell.standing.place() == Place::Started)
+        };
+        match self.overlap {
+            Overlap::Skip => Meets::Enough("skipped"),
+            Overlap::Coalesce if own.iter().all(runs) => Meets::Running,
+            Overlap::Coalesce => Meets::Enough("coalesced"),
+        }
+    }
+
+    fn submit(&self, shared: &Arc<Shared>) {
+        // P7: as on the timer thread, whoever turns the clock: the host's summarizer is not called.
+        let admit = || submit::admit(shared, None, self.message.clone(), Origin::Outside, 0);
+        match acting_as(Thread::Timer, None, admit) {
+            Ok(receipt) => self.state.lock().own.push(receipt),
+            // A drain or a close came first: there is nobody to tell.
+            Err(_) if shared.open() != Open::Open => {}
+            // P4: the refusal is counted, and its event has the reason.
+            Err((message, no)) => drop(no.told(shared, message)),
+        }
+    }
+}
+
+impl Chore<Closure> for Job {
+    fn due(self: Arc<Self>, shared: &Arc<Shared>) {
+        let now = read(shared);
+        let (tick, pause) = {
+            let schedule = &mut self.state.lock().schedule;
+            (schedule.look(now), schedule.pause(now))
+        };
+        let ended = tick == Tick::Due && self.door.pass(|| self.tick(shared)).is_none();
+        if !ended && shared.open() == Open::Open {
+            shared.timer.arm(now.engine.plus(pause), What::Chore(self));
+        }
+    }
+}
+
+#[cfg(not(feature = "cron"))]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_refused_where_nothing_can_fire_them() {
+        let every = Some(std::time::Duration::from_secs(60));
+        let job = CronJob { id: "a".into(), text: "t".into(), every, ..CronJob::default() };
+        let error = Engine::new(Config { cron: vec![job], ..Config::default() }).err();
+        let told = "cron job \"a\": this build has no schedules: build it with the feature `cron`";
+        assert_eq!(error, Some(Error::invalid(told)));
+    }
+}
