@@ -24,6 +24,7 @@ mod watch;
 mod session;
 mod run;
 mod lane;
+mod ingress;
 mod engine;
 
 /// The flow, the session machine, threads, locks, races closed and decisions.
@@ -38,12 +39,11 @@ pub use engine::{Builder, Closed, DrainReport, Engine, Line, Session, Stopped, S
 pub use lane::HandlerOptions;
 pub use model::{
     BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Message, MessageId, Mode, Outcome,
-    PendingTools, Policy, Priority, Reason, Refused, Reply, RunId, Scope, Settled, Source,
-    SpawnRefused, WaitError,
+    PendingTools, Policy, Priority, Reason, Reply, RunId, Scope, Settled, Source, WaitError,
 };
 pub use run::{
     BatchView, CallResult, CallState, Code, Effects, End, Launch, Ledger, OpenCallsLeft, Part,
-    Receipt, Run, Signal, Steers, Waiting, Why,
+    Receipt, Refused, Run, Signal, SpawnRefused, Steers, Waiting, Why,
 };
 pub use session::{Cancelled, Registration, Token, Verdict, Withdrawn};
 pub use time::ManualClock;

@@ -3,8 +3,9 @@
 use super::Engine;
 use super::core::Core;
 use super::overrides::Overrides;
-use super::submit;
+use super::submit::message_from;
 use crate::config::Config;
+use crate::ingress::Dedupe;
 use crate::lane::Staff;
 use crate::model::{Error, Message};
 use crate::run::{Crew, Shared, WaitGraph};
@@ -81,10 +82,14 @@ impl Builder {
     /// `Invalid` for a setting out of range; `System` if no thread can be started.
     pub fn start(mut self) -> Result<Engine, Error> {
         self.config.resolve()?;
+        let dedupe = Arc::new(Dedupe::default());
+        let known = Arc::clone(&dedupe);
         let crew = Crew {
             waits: WaitGraph::default(),
             tools: par::Pool::new(self.config.engine.tool_threads),
-            submit: submit::message,
+            submit: Box::new(move |shared, message, origin, depth| {
+                message_from(shared, &known, None, message, origin, depth)
+            }),
         };
         let staff = Arc::new(Staff::new(LANES_MAX, crew));
         let clock = self.clock.clone().map_or_else(Clock::real, Clock::Manual);
@@ -98,7 +103,7 @@ impl Builder {
         }
         let helpers = Mutex::new(Vec::new());
         let overrides = Overrides::default();
-        let core = Core { shared, staff, helpers, overrides, manual: self.clock };
+        let core = Core { shared, staff, helpers, overrides, dedupe, manual: self.clock };
         core.start_helpers()?;
         let shared = &core.shared;
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::builder::Builder;
 use super::overrides::Overrides;
 use crate::config::Config;
+use crate::ingress::Dedupe;
 use crate::lane::{Handler, HandlerOptions, Staff};
 use crate::model::{BoxError, Error, Reply};
 use crate::run::{Closure, Run, Shared};
@@ -34,6 +35,7 @@ pub(super) struct Core {
     /// The timer's and the callbacks' thread. Locked at start and close.
     pub(super) helpers: Mutex<Vec<Helper>>,
     pub(super) overrides: Overrides,
+    pub(super) dedupe: Arc<Dedupe>,
     /// Set for tests: time moves by hand.
     pub(super) manual: Option<crate::time::ManualClock>,
 }

@@ -2,8 +2,9 @@
 
 use super::Engine;
 use super::submit::{check_key, fire, message_from, task};
-use crate::model::{Error, Message, Mode, Reason, Refused};
-use crate::run::{Closure, Receipt, Run, Shared};
+use crate::ingress::Dedupe;
+use crate::model::{Error, Message, Mode, Reason};
+use crate::run::{Closure, Receipt, Refused, Run, Shared};
 use crate::session::{Door, Origin};
 use crate::sync::Arc;
 
@@ -13,6 +14,7 @@ pub struct Session {
     shared: Arc<Shared>,
     door: Arc<Door<Closure>>,
     keyed: Arc<super::core::Session>,
+    dedupe: Arc<Dedupe>,
 }
 
 impl std::fmt::Debug for Session {
@@ -31,7 +33,8 @@ impl Engine {
         check_key(shared, key).map_err(|no| Error::invalid(no.of(()).detail))?;
         let door = Arc::clone(shared.doors.get(crate::model::LaneId(0)));
         let keyed = shared.table.session(key);
-        Ok(Session { shared: Arc::clone(shared), door, keyed })
+        let dedupe = Arc::clone(&self.core.dedupe);
+        Ok(Session { shared: Arc::clone(shared), door, keyed, dedupe })
     }
 
     /// Sets the mode of one session, or takes its own mode back. At most `limits.overrides`
@@ -92,6 +95,6 @@ impl Session {
             return Err(Refused::new(message, Reason::Invalid, detail));
         }
         let known = Some((&self.keyed, self.door.id));
-        message_from(&self.shared, known, message, Origin::Outside, 0)
+        message_from(&self.shared, &self.dedupe, known, message, Origin::Outside, 0)
     }
 }

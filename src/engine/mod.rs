@@ -7,6 +7,7 @@ mod core;
 mod drain;
 mod handle;
 mod overrides;
+mod ready;
 mod stats;
 mod submit;
 

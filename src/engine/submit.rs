@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::config::check::lane_name;
-use crate::model::{Error, LaneId, Message, Priority, Reason, Refused};
-use crate::run::{Closure, Job, Pending, Receipt, Run, Session, Shared};
+use crate::ingress::Dedupe;
+use crate::model::{Error, LaneId, Message, Priority, Reason};
+use crate::run::{Closure, Job, Receipt, Refused, Run, Session, Shared};
 use crate::session::{Cell, Door, Landed, NotAdmitted, Origin};
 use crate::sync::atomic::Ordering;
 use crate::sync::on::{Thread, confined_to, kind};
@@ -12,6 +13,7 @@ use crate::sync::{Arc, caught};
 use crate::watch::{Count, Room};
 
 use super::Engine;
+use super::ready::Ready;
 
 const MS: Duration = Duration::from_millis(1);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -23,10 +25,15 @@ impl Engine {
     /// Submits a message. Never waits for a lane; it may wait for the session's lock, which is
     /// never held while host code runs.
     ///
+    /// A message with an [id](Message::with_id) is accepted once: for `inbound.dedupe_window`, a
+    /// message of the same id, route and session key is a `Duplicate`, and its refusal carries the
+    /// [first](Refused::first) receipt. An id is forgotten when its message is refused, withdrawn,
+    /// expired or returned. A message that is `requeued_from` another is exempt.
+    ///
     /// # Errors
     /// The message comes back with the reason: it is the host's again, unchanged.
     pub fn submit(&self, message: Message) -> Result<Receipt, Refused> {
-        message_from(self.shared(), None, message, Origin::Outside, 0)
+        message_from(self.shared(), &self.core.dedupe, None, message, Origin::Outside, 0)
     }
 
     /// Queues code under a key, with a receipt for its value. It shares order and fates with the
@@ -124,6 +131,8 @@ impl Engine {
 pub(super) struct No {
     reason: Reason,
     detail: String,
+    /// Of the message that came first, for a duplicate.
+    pub(super) first: Option<Box<Receipt>>,
 }
 
 impl No {
@@ -132,8 +141,8 @@ impl No {
     }
 }
 
-fn no(reason: Reason, detail: impl Into<String>) -> No {
-    No { reason, detail: detail.into() }
+pub(super) fn no(reason: Reason, detail: impl Into<String>) -> No {
+    No { reason, detail: detail.into(), first: None }
 }
 
 /// A refused closure, counted.
@@ -166,7 +175,7 @@ pub(super) fn check_key(shared: &Shared, key: &str) -> Result<(), No> {
 }
 
 /// What is wrong with a message by itself, whatever its session does.
-fn check(shared: &Shared, message: &Message) -> Result<(), No> {
+pub(super) fn check(shared: &Shared, message: &Message) -> Result<(), No> {
     check_key(shared, &message.key)?;
     let details = message.details();
     if message.text.is_empty() && details.payload.is_none() {
@@ -195,7 +204,7 @@ fn check(shared: &Shared, message: &Message) -> Result<(), No> {
 
 /// The lane of a message: the one it names, else `main`. A run of an isolated lane may submit
 /// only into its own.
-fn lane_of<'a>(
+pub(super) fn lane_of<'a>(
     shared: &'a Shared,
     message: &Message,
     known: Option<LaneId>,
@@ -227,45 +236,34 @@ fn may_leave(shared: &Shared, door: &Door<Closure>) -> Result<(), No> {
     }
 }
 
-/// The engine's submit, as runs call it for their children.
-pub(super) fn message(
-    shared: &Arc<Shared>,
-    message: Message,
-    origin: Origin,
-    depth: u8,
-) -> Result<Receipt, Refused> {
-    message_from(shared, None, message, origin, depth)
-}
-
 /// Submits a message whose session or lane the caller may know already.
 pub(super) fn message_from(
     shared: &Arc<Shared>,
+    dedupe: &Dedupe,
     known: Option<(&Arc<Session>, LaneId)>,
     message: Message,
     origin: Origin,
     depth: u8,
 ) -> Result<Receipt, Refused> {
-    admit(shared, known, message, origin, depth)
-        .map_err(|(message, no)| shared.refuse(message, no.reason, no.detail))
+    admit(shared, dedupe, known, message, origin, depth).map_err(|(message, no)| {
+        let told = Refused::told(shared, message, no.reason, no.detail);
+        Refused { first: no.first, ..told }
+    })
 }
 
 fn admit(
     shared: &Arc<Shared>,
+    dedupe: &Dedupe,
     known: Option<(&Arc<Session>, LaneId)>,
     message: Message,
     origin: Origin,
     depth: u8,
 ) -> Result<Receipt, (Message, No)> {
-    let door = match check(shared, &message)
-        .and_then(|()| lane_of(shared, &message, known.map(|(_, lane)| lane)))
-    {
-        Ok(door) => door,
+    let lane = known.map(|(_, lane)| lane);
+    let Ready { door, summary, claim } = match Ready::of(shared, dedupe, &message, lane) {
+        Ok(ready) => ready,
         Err(no) => return Err((message, no)),
     };
-    let bytes = message.bytes() as u64;
-    if let Err(no) = take_room(shared, bytes) {
-        return Err((message, no));
-    }
     let found;
     let session = match known {
         Some((session, _)) => session,
@@ -275,19 +273,24 @@ fn admit(
         }
     };
     let now = shared.now();
-    let priority = message.priority;
-    let cell = Arc::new(cell(shared, message, session.serial, door, depth, now));
-    let answer = shared.transition(session, now, |m, cx| m.admit(&cell, origin, cx));
-    match answer {
+    let mut cell = cell(shared, message, session.serial, door, now);
+    (cell.summary, cell.depth) = (summary, depth);
+    let cell = Arc::new(cell);
+    let admitted = |answer: &Result<Landed, _>| {
+        // A claim that does not land is dropped here: the id is free again.
+        if let (Some(claim), Ok(landed)) = (claim, answer) {
+            claim.land(&Receipt::of(&cell, *landed));
+        }
+    };
+    match shared.transition_then(session, now, |m, cx| m.admit(&cell, origin, cx), admitted) {
         Ok(landed) => {
             shared.counters.add(Count::Accepted, 1);
-            let pending: Arc<dyn Pending<_>> = Arc::clone(&cell) as Arc<_>;
-            Ok(Receipt { pending, cell: Some(cell), session: None, landed, priority })
+            Ok(Receipt::of(&cell, landed))
         }
         Err(NotAdmitted { reason, detail }) => {
-            give_room(shared, bytes);
             // Nobody else has seen the cell: the message comes home as it was.
             let message = Arc::into_inner(cell).expect("a refused cell is the caller's").message;
+            give_room(shared, message.bytes() as u64);
             Err((message, no(reason, detail)))
         }
     }
@@ -298,7 +301,6 @@ fn cell(
     message: Message,
     serial: u64,
     door: &Door<Closure>,
-    depth: u8,
     now: crate::time::Moment,
 ) -> Cell {
     let queue = &shared.config.queue;
@@ -306,16 +308,14 @@ fn cell(
     let expires = details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl));
     let deadline = details.deadline;
     let attempts = details.attempts.unwrap_or(queue.attempts);
-    let summary = shared.summarize(&message);
     let mut cell = Cell::new(message, serial, door.id);
-    cell.summary = summary;
-    (cell.expires, cell.deadline, cell.attempts, cell.depth) = (expires, deadline, attempts, depth);
+    (cell.expires, cell.deadline, cell.attempts) = (expires, deadline, attempts);
     cell.crowded = door.gate.word().is_full();
     cell
 }
 
 /// P9: the engine-wide bounds.
-fn take_room(shared: &Shared, bytes: u64) -> Result<(), No> {
+pub(super) fn take_room(shared: &Shared, bytes: u64) -> Result<(), No> {
     if shared.pending.take(1) == Room::Full {
         let most = shared.config.limits.max_pending;
         return Err(no(Reason::Full, format!("{most} messages wait in the engine: the most")));

@@ -1,11 +1,13 @@
 //! Runs that a run spawns: they go with a parent that ends other than done.
 
 use super::receipt::Receipt;
-use super::{Run, Session, Shared};
-use crate::model::{Message, Reason, Refused};
+use super::{Refused, Run, Session, Shared};
+use crate::model::{Message, Reason};
 use crate::session::{Cell, Origin, Registration};
 use crate::sync::{Arc, Mutex};
 use crate::watch::Room;
+
+type Child = (Arc<Session>, Arc<Cell>);
 
 /// The living children of one run.
 pub(crate) struct Children {
@@ -17,7 +19,7 @@ pub(crate) struct Children {
 #[derive(Default)]
 struct Family {
     course: Course,
-    living: Vec<(Arc<Session>, Arc<Cell>)>,
+    living: Vec<Child>,
     /// Places of children that are being submitted.
     unborn: usize,
     registration: Option<Registration>,
@@ -37,7 +39,7 @@ impl Children {
     }
 
     /// Takes everybody and the registration out.
-    fn empty(&self, course: Course) -> (Vec<(Arc<Session>, Arc<Cell>)>, Option<Registration>) {
+    fn empty(&self, course: Course) -> (Vec<Child>, Option<Registration>) {
         let mut family = self.family.lock();
         family.course = course;
         (std::mem::take(&mut family.living), family.registration.take())
@@ -120,7 +122,7 @@ impl Run {
         let limit = self.shared.config.limits.children;
         if children.take_place(limit) == Room::Full {
             let detail = format!("run {} has {limit} living children: the bound", self.id);
-            return Err(self.shared.refuse(message, Reason::Full, detail));
+            return Err(Refused::told(&self.shared, message, Reason::Full, detail));
         }
         let receipt = self.spawn_detached(message).inspect_err(|_| children.give_place())?;
         match &receipt.cell {
@@ -151,7 +153,7 @@ impl Run {
         let limit = self.shared.config.limits.spawn_depth;
         if depth > limit {
             let detail = format!("runs may spawn {limit} levels deep, this would be {depth}");
-            return Err(self.shared.refuse(message, Reason::Full, detail));
+            return Err(Refused::told(&self.shared, message, Reason::Full, detail));
         }
         let door = self.shared.doors.get(self.lane);
         if message.lane.is_none() {

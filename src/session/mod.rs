@@ -23,7 +23,7 @@ mod window;
 
 pub(crate) use backlog::Code;
 pub(crate) use batch::Batch;
-pub(crate) use cell::{Cell, Standing, Telling, Wake, Watch};
+pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
 pub(crate) use door::{Door, LANES_MAX, Ticket};
 pub(crate) use due::{SWEEP, What};
 pub(crate) use gate::{Found, Woken};

@@ -131,6 +131,20 @@ impl<C: Code> Shared<C> {
         now: Moment,
         step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
     ) -> R {
+        self.transition_then(session, now, step, |_| ())
+    }
+
+    /// One transition; `then` hears the answer as soon as the lock is free, before anything that
+    /// follows from it, some of which is host code. P7: whoever waits for the answer does not
+    /// wait for that.
+    #[inline]
+    pub(crate) fn transition_then<R>(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        now: Moment,
+        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
+        then: impl FnOnce(&R),
+    ) -> R {
         let (next, draws, answer) = {
             let mut locked = session.lock();
             let cx = self.cx(now);
@@ -138,6 +152,7 @@ impl<C: Code> Shared<C> {
             let draws = self.number(&next);
             (next, draws, answer)
         };
+        then(&answer);
         self.act(session, now, next, draws);
         answer
     }
