@@ -42,12 +42,12 @@ pub use ingress::KeyParts;
 pub use lane::HandlerOptions;
 pub use model::{
     BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Knobs, Message, MessageId, Mode,
-    Outcome, PendingTools, Policy, Priority, Reason, Refused, Reply, RunId, Scope, Settled, Source,
-    SpawnRefused, WaitError,
+    Outcome, PendingTools, Policy, Priority, Reason, Reply, RunId, Scope, Settled, Source,
+    WaitError,
 };
 pub use run::{
     BatchView, CallResult, CallState, Code, Effects, End, Launch, Ledger, OpenCallsLeft, Part,
-    Receipt, Run, Signal, Steers, Waiting, Why,
+    Receipt, Refused, Run, Signal, SpawnRefused, Steers, Waiting, Why,
 };
 pub use session::{Cancelled, Registration, Token, Verdict, Withdrawn};
 pub use time::ManualClock;

@@ -6,6 +6,7 @@ use super::cron::{self, Cron};
 use super::overrides::Overrides;
 use super::submit;
 use crate::config::Config;
+use crate::ingress::Dedupe;
 use crate::lane::Staff;
 use crate::model::{Error, Message};
 use crate::run::{Crew, Shared, WaitGraph};
@@ -92,10 +93,14 @@ impl Builder {
     /// comes; `System` if no thread can be started.
     pub fn start(mut self) -> Result<Engine, Error> {
         self.config.resolve()?;
+        let dedupe = Arc::new(Dedupe::default());
+        let known = Arc::clone(&dedupe);
         let crew = Crew {
             waits: WaitGraph::default(),
             tools: par::Pool::new(self.config.engine.tool_threads),
-            submit: submit::message,
+            submit: Box::new(move |shared, message, origin, depth| {
+                submit::message(shared, &known, message, origin, depth)
+            }),
         };
         let staff = Arc::new(Staff::new(LANES_MAX, crew));
         let clock = self.clock.clone().map_or_else(Clock::real, Clock::Manual);
@@ -110,9 +115,10 @@ impl Builder {
         let helpers = Mutex::new(Vec::new());
         let overrides = Overrides::default();
         let (people, reloading) = (Mutex::default(), Mutex::default());
-        let cron = Cron::new(&shared)?;
+        let cron = Cron::new(&shared, &dedupe)?;
+        let manual = self.clock;
         let core =
-            Core { shared, staff, helpers, overrides, people, reloading, cron, manual: self.clock };
+            Core { shared, staff, helpers, overrides, people, reloading, cron, dedupe, manual };
         core.start_helpers()?;
         let shared = &core.shared;
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));

@@ -7,6 +7,7 @@ use super::builder::Builder;
 use super::cron::Cron;
 use super::overrides::Overrides;
 use crate::config::Config;
+use crate::ingress::Dedupe;
 use crate::lane::{Handler, HandlerOptions, Staff};
 use crate::model::{BoxError, Error, Reply};
 use crate::run::{Closure, Run, Shared};
@@ -41,6 +42,7 @@ pub(super) struct Core {
     /// One reload at a time.
     pub(super) reloading: Mutex<()>,
     pub(super) cron: Cron,
+    pub(super) dedupe: Arc<Dedupe>,
     /// Set for tests: time moves by hand.
     pub(super) manual: Option<crate::time::ManualClock>,
 }

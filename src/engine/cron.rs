@@ -8,7 +8,7 @@ use super::Engine;
 use super::core::Core;
 use super::submit;
 use crate::config::{Config, CronJob, Overlap};
-use crate::ingress::{Now, Schedule, Tick, key};
+use crate::ingress::{Dedupe, Now, Schedule, Tick, key};
 use crate::model::{Error, Kind, Message, Mode, Source};
 use crate::run::{Closure, Receipt, Shared};
 use crate::session::{Chore, Open, Origin, Place, What};
@@ -76,6 +76,7 @@ struct Job {
     message: Message,
     overlap: Overlap,
     door: Arc<Turnstile>,
+    dedupe: Arc<Dedupe>,
     /// A leaf lock: nobody but the one call of `due` takes it after the begin.
     state: Mutex<State>,
 }
@@ -102,12 +103,12 @@ impl Cron {
     ///
     /// # Errors
     /// `Invalid`, with the job's name and what is wrong; `UnknownLane` if there is no lane for them.
-    pub(super) fn new(shared: &Shared) -> Result<Self, Error> {
+    pub(super) fn new(shared: &Shared, dedupe: &Arc<Dedupe>) -> Result<Self, Error> {
         let config = shared.config();
         if !config.cron.is_empty() {
             shared.doors.named(LANE)?;
         }
-        Ok(Self { round: Mutex::new(Round::new(shared, &config)?) })
+        Ok(Self { round: Mutex::new(Round::new(shared, dedupe, &config)?) })
     }
 }
 
@@ -116,9 +117,14 @@ impl Round {
     ///
     /// # Errors
     /// `Invalid`, with the job's name and what is wrong.
-    pub(super) fn new(shared: &Shared, config: &Config) -> Result<Self, Error> {
+    pub(super) fn new(
+        shared: &Shared,
+        dedupe: &Arc<Dedupe>,
+        config: &Config,
+    ) -> Result<Self, Error> {
         let door = Arc::new(Turnstile::default());
-        let jobs = config.cron.iter().map(|job| Job::new(shared, config, job, &door).map(Arc::new));
+        let job = |job| Job::new(shared, config, job, &door, dedupe).map(Arc::new);
+        let jobs = config.cron.iter().map(job);
         Ok(Self { jobs: jobs.collect::<Result<_, _>>()?, begun: Begun::No, door })
     }
 
@@ -213,6 +219,7 @@ impl Job {
         config: &Config,
         job: &CronJob,
         door: &Arc<Turnstile>,
+        dedupe: &Arc<Dedupe>,
     ) -> Result<Self, Error> {
         let schedule = schedule(job, read(shared))?;
         let source = Source { kind: Kind::Cron, id: job.id.clone(), ..Source::default() };
@@ -225,7 +232,14 @@ impl Job {
         // What would be refused at every tick is refused now.
         submit::check(shared, &message).map_err(|no| wrong(job, &no.of(()).detail))?;
         let state = Mutex::new(State { schedule, own: Vec::new() });
-        Ok(Self { key, message, overlap: job.overlap, door: Arc::clone(door), state })
+        Ok(Self {
+            key,
+            message,
+            overlap: job.overlap,
+            door: Arc::clone(door),
+            dedupe: Arc::clone(dedupe),
+            state,
+        })
     }
 
     /// Fires, or says that it does not.
@@ -264,7 +278,8 @@ impl Job {
 
     fn submit(&self, shared: &Arc<Shared>) {
         // P7: as on the timer thread, whoever turns the clock: the host's summarizer is not called.
-        let admit = || submit::admit(shared, None, self.message.clone(), Origin::Outside, 0);
+        let admit =
+            || submit::admit(shared, &self.dedupe, None, self.message.clone(), Origin::Outside, 0);
         match acting_as(Thread::Timer, None, admit) {
             Ok(receipt) => self.state.lock().own.push(receipt),
             // A drain or a close came first: there is nobody to tell.

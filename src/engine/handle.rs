@@ -1,10 +1,12 @@
 //! A session's handle: the fast path, without a look-up each time.
 
 use super::Engine;
+use super::closures::{fire, task};
 use super::core::Core;
-use super::submit::{check_key, fire, message_from, task};
-use crate::model::{Error, Knobs, Message, Reason, Refused};
-use crate::run::{Closure, Receipt, Run, Shared};
+use super::submit::{check_key, message_from};
+use crate::ingress::Dedupe;
+use crate::model::{Error, Knobs, Message, Reason};
+use crate::run::{Closure, Receipt, Refused, Run, Shared};
 use crate::session::{Door, Origin};
 use crate::sync::{Arc, Weak};
 
@@ -14,6 +16,7 @@ pub struct Session {
     shared: Arc<Shared>,
     door: Arc<Door<Closure>>,
     keyed: Arc<super::core::Session>,
+    dedupe: Arc<Dedupe>,
     /// For directives: a handle does not keep the engine open.
     core: Weak<Core>,
 }
@@ -35,7 +38,8 @@ impl Engine {
         let door = Arc::clone(shared.doors.get(crate::model::LaneId(0)));
         let keyed = shared.table.session(key);
         let core = Arc::downgrade(&self.core);
-        Ok(Session { shared: Arc::clone(shared), door, keyed, core })
+        let dedupe = Arc::clone(&self.core.dedupe);
+        Ok(Session { shared: Arc::clone(shared), door, keyed, dedupe, core })
     }
 
     /// Sets the knobs of one session, in place of those that it had; `Knobs::default()` takes
@@ -109,6 +113,6 @@ impl Session {
             None => message,
         };
         let known = Some((&self.keyed, self.door.id));
-        message_from(&self.shared, known, message, Origin::Outside, 0)
+        message_from(&self.shared, &self.dedupe, known, message, Origin::Outside, 0)
     }
 }

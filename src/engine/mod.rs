@@ -2,6 +2,7 @@
 
 mod abandon;
 mod builder;
+mod closures;
 mod control;
 mod core;
 mod cron;
@@ -10,6 +11,7 @@ mod handle;
 mod overrides;
 mod receive;
 mod reload;
+mod ready;
 mod stats;
 mod submit;
 

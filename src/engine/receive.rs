@@ -5,8 +5,8 @@ use super::core::Core;
 use super::submit::check_key;
 use crate::config::{Config, Given, InForce};
 use crate::ingress::{self, Directive, Word};
-use crate::model::{Error, Kind, Knobs, Message, Reason, Refused, Source};
-use crate::run::Shared;
+use crate::model::{Error, Kind, Knobs, Message, Reason, Source};
+use crate::run::{Refused, Shared};
 use crate::sync::Arc;
 use crate::watch::Event;
 
@@ -29,7 +29,7 @@ pub(super) fn routed(shared: &Shared, mut message: Message) -> Result<Message, R
     let config = shared.config();
     match key_of(&config, &message) {
         Ok(key) => message.key = key,
-        Err(detail) => return Err(shared.refuse(message, Reason::Invalid, detail)),
+        Err(detail) => return Err(Refused::told(shared, message, Reason::Invalid, detail)),
     }
     let source = message.source().cloned().unwrap_or_default();
     let agent = config.agent_of(&source);
@@ -62,7 +62,7 @@ impl Core {
         match ingress::read(&message.text) {
             Directive::Absent => Ok(message),
             Directive::Wrong(words) => Err(answered(message, words)),
-            Directive::Inline(knobs, text) => Ok(self.inline(message, knobs, text)),
+            Directive::Inline(knobs, text) => Ok(Self::inline(message, &knobs, text)),
             Directive::Alone(word) => match check_key(&self.shared, &message.key) {
                 Ok(()) => {
                     let words = self.obey(&message, word);
@@ -80,13 +80,13 @@ impl Core {
     }
 
     /// An inline directive goes before what the message asked for by its fields.
-    fn inline(&self, mut message: Message, knobs: Knobs, text: String) -> Message {
+    fn inline(mut message: Message, knobs: &Knobs, text: String) -> Message {
         message.text = text.into();
         if let Some(mode) = knobs.mode {
             message.mode = Some(mode);
         }
         let before = message.details().knobs.clone().unwrap_or_default();
-        message.with_knobs(over(before, knobs))
+        message.with_knobs(over(&before, knobs))
     }
 
     fn obey(&self, message: &Message, word: Word) -> String {
@@ -100,7 +100,7 @@ impl Core {
             },
             Word::Set(knobs) => {
                 let before = self.own(key).unwrap_or_default();
-                match self.overrides.set(&self.shared, key, over(before, knobs)) {
+                match self.overrides.set(&self.shared, key, over(&before, &knobs)) {
                     Ok(()) => self.in_words(message),
                     Err(error) => error.to_string(),
                 }
@@ -143,8 +143,8 @@ impl Core {
             value: crate::config::check::spoken(force.debounce.value),
             level: force.debounce.level,
         };
-        let (mode, cap, drop) = (said(force.mode), said(force.cap), said(force.drop));
-        format!("Queue: {mode}, debounce {}, cap {cap}, drop {drop}.", said(debounce))
+        let (mode, cap, drop) = (said(&force.mode), said(&force.cap), said(&force.drop));
+        format!("Queue: {mode}, debounce {}, cap {cap}, drop {drop}.", said(&debounce))
     }
 
     /// A second person in the session of all direct messages is worth a warning, once.
@@ -184,7 +184,7 @@ fn folded(source: &Source) -> Box<str> {
 }
 
 /// These knobs, and what they leave open as it was before.
-fn over(before: Knobs, knobs: Knobs) -> Knobs {
+fn over(before: &Knobs, knobs: &Knobs) -> Knobs {
     Knobs {
         mode: knobs.mode.or(before.mode),
         debounce: knobs.debounce.or(before.debounce),
@@ -193,7 +193,7 @@ fn over(before: Knobs, knobs: Knobs) -> Knobs {
     }
 }
 
-fn said<T: std::fmt::Display>(given: Given<T>) -> String {
+fn said<T: std::fmt::Display>(given: &Given<T>) -> String {
     format!("{} ({})", given.value, given.level)
 }
 

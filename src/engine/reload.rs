@@ -36,7 +36,7 @@ impl Engine {
         // One reload at a time: each is applied whole.
         let _turn = self.core.reloading.lock();
         let shared = self.shared();
-        let jobs = Round::new(shared, &config)
+        let jobs = Round::new(shared, &self.core.dedupe, &config)
             .inspect_err(|error| self.say_reload("config.refused", error))?;
         let jobs = (config.cron != shared.config().cron).then_some(jobs);
         let fresh = |name: &&String| !shared.doors.all().any(|door| *door.name == ***name);

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Identities<'a>(pub(super) &'a BTreeMap<String, Vec<String>>);
 
-impl Identities<'_> {
+impl<'a> Identities<'a> {
     /// The person behind this name of this channel, if it is linked.
-    pub(super) fn person(&self, channel: &str, peer: &str) -> Option<&str> {
+    pub(super) fn person(self, channel: &str, peer: &str) -> Option<&'a str> {
         if self.0.is_empty() {
             return None;
         }
@@ -21,7 +21,7 @@ impl Identities<'_> {
     }
 
     /// Whether a person of the links has this name.
-    pub(super) fn is_person(&self, name: &str) -> bool {
+    pub(super) fn is_person(self, name: &str) -> bool {
         self.0.keys().any(|person| folded(person) == name)
     }
 }

@@ -1,5 +1,7 @@
 //! From a source to its session key and lane: one pure function, and its way back.
 
+use std::fmt::Write as _;
+
 use super::identity::Identities;
 use crate::config::SessionKnobs;
 use crate::model::{Kind, Scope, Source};
@@ -62,8 +64,11 @@ fn escape_first(segment: &str) -> String {
     let mut chars = segment.chars();
     let first = chars.next().unwrap_or('%');
     let mut bytes = [0; 4];
-    let escaped: String =
-        first.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let mut escaped = String::new();
+    for byte in first.encode_utf8(&mut bytes).bytes() {
+        // A string takes everything that is written into it.
+        let _ = write!(escaped, "%{byte:02x}");
+    }
     escaped + chars.as_str()
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::RunId;
 use super::mode::words;
-use super::{Message, RunId};
 
 /// Any error of the host, as a handler returns it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -107,39 +107,6 @@ words!(
     Invalid = "invalid",
     Journal = "journal"
 );
-
-/// A message that was not accepted: it comes home, with the reason.
-pub struct Refused<M = Message> {
-    /// The message, unchanged (or the closure).
-    pub message: M,
-    /// The reason, as a word.
-    pub reason: Reason,
-    /// What was wrong, and what would be right.
-    pub detail: String,
-}
-
-impl<M> Refused<M> {
-    pub(crate) fn new(message: M, reason: Reason, detail: impl Into<String>) -> Self {
-        Self { message, reason, detail: detail.into() }
-    }
-}
-
-impl<M> fmt::Debug for Refused<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused, {}: {}", self.reason, self.detail)
-    }
-}
-
-impl<M> fmt::Display for Refused<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.reason, self.detail)
-    }
-}
-
-impl<M> std::error::Error for Refused<M> {}
-
-/// A refused message of `run.spawn`; the same as a refused submit.
-pub type SpawnRefused = Refused<Message>;
 
 /// Why a wait ended without a fate. The message goes its way all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]

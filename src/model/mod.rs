@@ -9,7 +9,7 @@ mod message;
 mod scope;
 mod source;
 
-pub use error::{BoxError, Error, Reason, Refused, SpawnRefused, WaitError};
+pub use error::{BoxError, Error, Reason, WaitError};
 pub use fate::{Cause, Fate, Kept, Outcome, Policy, Settled};
 pub use id::{MessageId, RunId};
 pub use knobs::Knobs;
@@ -21,4 +21,4 @@ pub use source::{Kind, Source};
 pub(crate) use id::LaneId;
 pub(crate) use message::Details;
 pub(crate) use mode::words as mode_words;
-pub(crate) use source::same_route;
+pub(crate) use source::{Route, same_route};

@@ -76,21 +76,29 @@ impl Source {
     }
 }
 
-/// Whether two messages are answered at the same place: channel, account, group, thread, and the
-/// peer of a direct message. No source equals only no source.
-pub(crate) fn same_route(a: Option<&Source>, b: Option<&Source>) -> bool {
-    match (a, b) {
-        (None, None) => true,
-        (Some(a), Some(b)) => {
-            a.channel == b.channel
-                && a.account == b.account
-                && a.group == b.group
-                && a.thread == b.thread
-                && (a.kind == Kind::Direct) == (b.kind == Kind::Direct)
-                && (a.kind != Kind::Direct || a.peer == b.peer)
-        }
-        _ => false,
+/// The place where a message is answered: channel, account, group, thread, and the peer of a
+/// direct message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Route<'a> {
+    channel: &'a str,
+    account: &'a str,
+    group: &'a str,
+    thread: &'a str,
+    /// Of a direct message.
+    peer: Option<&'a str>,
+}
+
+impl<'a> Route<'a> {
+    pub(crate) fn of(source: &'a Source) -> Self {
+        let Source { channel, account, group, thread, .. } = source;
+        let peer = (source.kind == Kind::Direct).then_some(&*source.peer);
+        Self { channel, account, group, thread, peer }
     }
+}
+
+/// Whether two messages are answered at the same place. No source equals only no source.
+pub(crate) fn same_route(a: Option<&Source>, b: Option<&Source>) -> bool {
+    a.map(Route::of) == b.map(Route::of)
 }
 
 #[cfg(test)]

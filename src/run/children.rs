@@ -1,11 +1,13 @@
 //! Runs that a run spawns: they go with a parent that ends other than done.
 
 use super::receipt::Receipt;
-use super::{Run, Session, Shared};
-use crate::model::{Message, Reason, Refused};
+use super::{Refused, Run, Session, Shared};
+use crate::model::{Message, Reason};
 use crate::session::{Cell, Origin, Registration};
 use crate::sync::{Arc, Mutex};
 use crate::watch::Room;
+
+type Child = (Arc<Session>, Arc<Cell>);
 
 /// The living children of one run.
 pub(crate) struct Children {
@@ -13,9 +15,6 @@ pub(crate) struct Children {
     /// A leaf lock.
     family: Mutex<Family>,
 }
-
-/// A child, and where it waits or runs.
-type Child = (Arc<Session>, Arc<Cell>);
 
 #[derive(Default)]
 struct Family {
@@ -123,7 +122,7 @@ impl Run {
         let limit = self.shared.config().limits.children;
         if children.take_place(limit) == Room::Full {
             let detail = format!("run {} has {limit} living children: the bound", self.id);
-            return Err(self.shared.refuse(message, Reason::Full, detail));
+            return Err(Refused::told(&self.shared, message, Reason::Full, detail));
         }
         let receipt = self.spawn_detached(message).inspect_err(|_| children.give_place())?;
         match &receipt.cell {
@@ -154,7 +153,7 @@ impl Run {
         let limit = self.shared.config().limits.spawn_depth;
         if depth > limit {
             let detail = format!("runs may spawn {limit} levels deep, this would be {depth}");
-            return Err(self.shared.refuse(message, Reason::Full, detail));
+            return Err(Refused::told(&self.shared, message, Reason::Full, detail));
         }
         let door = self.shared.doors.get(self.lane);
         if message.lane.is_none() {

@@ -6,6 +6,7 @@ mod children;
 mod closure;
 mod ledger;
 mod receipt;
+mod refused;
 #[allow(clippy::module_inception, reason = "the run is the noun of this room")]
 mod run;
 mod steers;
@@ -16,8 +17,8 @@ pub use batch_view::{BatchView, Part};
 pub use call::{CallResult, CallState, Code, Effects, Launch, Why};
 pub(crate) use closure::{Closure, Job};
 pub use ledger::{Ledger, OpenCallsLeft};
-pub(crate) use receipt::Pending;
 pub use receipt::Receipt;
+pub use refused::{Refused, SpawnRefused};
 pub(crate) use run::Crew;
 pub use run::{Run, Signal};
 pub use steers::{End, Steers};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Session;
 use crate::model::{Fallback, MessageId, Reply, RunId, Settled, WaitError};
-use crate::session::{Cell, Landed, Standing, Telling, Watch};
+use crate::session::{Cell, Landed, Place, Standing, Telling, Watch};
 use crate::sync::on::{Thread, kind};
 use crate::sync::{Arc, oneshot};
 use crate::watch::Placement;
@@ -34,6 +34,41 @@ impl Pending<Reply> for Cell {
 
     fn key(&self) -> &Arc<str> {
         &self.message.key
+    }
+
+    fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    fn watch(&self, watcher: Arc<dyn Watch>) {
+        self.telling.watch(watcher);
+    }
+}
+
+/// What is kept of a message that has its fate: everything but the message.
+struct Settling {
+    id: MessageId,
+    key: Arc<str>,
+    serial: u64,
+    standing: Standing,
+    telling: Telling<Reply>,
+}
+
+impl Pending<Reply> for Settling {
+    fn telling(&self) -> &Telling<Reply> {
+        &self.telling
+    }
+
+    fn id(&self) -> MessageId {
+        self.id.clone()
+    }
+
+    fn key(&self) -> &Arc<str> {
+        &self.key
     }
 
     fn serial(&self) -> u64 {
@@ -98,7 +133,8 @@ impl<T> Receipt<T> {
         self.pending.key()
     }
 
-    /// The message as it was submitted; none for a closure. A parked one can be submitted anew.
+    /// The message as it was submitted. A parked one can be submitted anew. None for a closure,
+    /// and for the first receipt of a [`Refused`](super::Refused) duplicate whose fate is known.
     #[must_use]
     pub fn message(&self) -> Option<&crate::model::Message> {
         self.cell.as_ref().map(|cell| &cell.message)
@@ -126,6 +162,26 @@ impl<T> Receipt<T> {
     #[must_use]
     pub fn fallback(&self) -> Option<Fallback> {
         self.landed.fallback
+    }
+}
+
+impl Receipt {
+    pub(crate) fn of(cell: &Arc<Cell>, landed: Landed) -> Self {
+        let pending: Arc<dyn Pending<_>> = Arc::clone(cell) as Arc<_>;
+        let priority = cell.message.priority;
+        Self { pending, cell: Some(Arc::clone(cell)), session: None, landed, priority }
+    }
+
+    /// The same receipt for a message that settled so, without the message. P9: whoever remembers
+    /// it for long does not keep what the host sent.
+    pub(crate) fn without_message(&self, settled: Settled) -> Self {
+        let (standing, telling) = (Standing::default(), Telling::default());
+        standing.put(Place::Settled);
+        telling.tell(settled);
+        let (id, key) = (self.id(), Arc::clone(self.pending.key()));
+        let serial = self.pending.serial();
+        let pending = Arc::new(Settling { id, key, serial, standing, telling });
+        Self { pending, cell: None, session: None, landed: self.landed, priority: self.priority }
     }
 }
 

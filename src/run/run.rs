@@ -4,8 +4,8 @@ use super::batch_view::BatchView;
 use super::children::Children;
 use super::ledger::Calls;
 use super::receipt::Receipt;
-use super::{Session, Shared, WaitGraph};
-use crate::model::{Cause, Error, LaneId, Message, Refused, Reply, RunId};
+use super::{Refused, Session, Shared, WaitGraph};
+use crate::model::{Cause, Error, LaneId, Message, Reply, RunId};
 use crate::session::{
     Batch, Inbox, Origin, Started, Token, Verdict, Wake, Watch, Work, numbered_cause,
 };
@@ -14,7 +14,8 @@ use crate::sync::{Arc, Mutex, OnceLock, caught, par};
 use crate::watch::{Event, Phase, Spoken};
 
 /// How a run submits a message: the engine's one way in.
-pub(crate) type Submit = fn(&Arc<Shared>, Message, Origin, u8) -> Result<Receipt, Refused>;
+pub(crate) type Submit = Box<SubmitFn>;
+type SubmitFn = dyn Fn(&Arc<Shared>, Message, Origin, u8) -> Result<Receipt, Refused> + Send + Sync;
 
 /// What runs share beside the sessions.
 pub(crate) struct Crew {

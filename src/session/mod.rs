@@ -6,6 +6,7 @@ mod cell;
 mod door;
 mod due;
 mod gate;
+mod hooks;
 mod live;
 mod machine;
 mod next;
@@ -27,6 +28,7 @@ pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
 pub(crate) use door::{Door, LANES_MAX, Ticket};
 pub(crate) use due::{Chore, SWEEP, What};
 pub(crate) use gate::{Found, Woken};
+pub(crate) use hooks::Hooks;
 pub(crate) use live::{Inbox, OpenCalls, SlotState};
 pub(crate) use machine::{
     Claimed, Door as Open, End, EndRun, Ended, Finished, Halted, Origin, Slice, Started, Take,
@@ -36,6 +38,6 @@ pub use machine::{Verdict, Withdrawn};
 pub(crate) use next::{Landed, NotAdmitted, Tag};
 pub(crate) use render::turn_text;
 pub(crate) use session::Session;
-pub(crate) use shared::{Hire, Hooks, Shared};
+pub(crate) use shared::{Hire, Shared};
 pub use token::{Cancelled, Registration, Token};
 pub(crate) use token::{cause_number, numbered_cause};

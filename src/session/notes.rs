@@ -6,19 +6,18 @@ use super::next::{Note, Tag};
 use super::render::merged;
 use super::session::Session;
 use super::shared::Shared;
-use crate::model::{Message, MessageId, Reason, Refused};
+use crate::model::{Message, MessageId, Reason};
 use crate::sync::{Arc, caught};
 use crate::watch::{Count, Event, Spoken};
 
 impl<C: Code> Shared<C> {
-    /// Counts and tells a refusal, and hands the message back.
+    /// Counts and tells a refusal.
     #[cold]
-    pub(crate) fn refuse(&self, message: Message, reason: Reason, detail: String) -> Refused {
+    pub(crate) fn say_refused(&self, message: &Message, reason: Reason, detail: &str) {
         self.counters.add(Count::Refused, 1);
         let id = message.id.clone().map(MessageId::Given);
-        let (key, words) = (Arc::clone(&message.key), detail.clone());
-        self.bus.say(self.now(), || Event::Refused { id, key, reason, detail: words });
-        Refused::new(message, reason, detail)
+        let (key, detail) = (Arc::clone(&message.key), detail.to_owned());
+        self.bus.say(self.now(), || Event::Refused { id, key, reason, detail });
     }
 }
 

@@ -2,21 +2,19 @@
 //! events, unlock, then act. Nothing is held while acting. P7.
 
 use super::backlog::{Code, Item};
-use super::batch::Batch;
 use super::door::{Door, Doors, Ticket};
 use super::due::What;
 use super::gate::Call;
+use super::hooks::Hooks;
 use super::machine::{Cx, Door as Open, Machine};
 use super::next::{Alarm, Effects, Next, Settlement, Tag};
 use super::notes;
-use super::overflow::one_line;
-use super::render::merged;
 use super::report::Reporting;
 use super::session::Session;
 use super::table::Table;
 use super::token::Fired;
 use crate::config::Config;
-use crate::model::{Fate, LaneId, Message, Settled};
+use crate::model::{Fate, LaneId, Settled};
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
@@ -28,18 +26,6 @@ use crate::watch::{Bus, Count, Counters, Draw, Event, Quota};
 /// Who starts a worker when a ticket finds nobody. Implemented by `lane`.
 pub(crate) trait Hire<C>: Send + Sync {
     fn hire(self: Arc<Self>, shared: &Arc<Shared<C>>, door: &Arc<Door<C>>);
-}
-
-/// The host's way to write a batch as one text.
-pub(crate) type Renderer = Box<dyn Fn(&Batch) -> Arc<str> + Send + Sync>;
-/// The host's words about a message, should it have to give way.
-pub(crate) type Summarizer = Box<dyn Fn(&Message) -> String + Send + Sync>;
-
-/// What the host says about texts. Called with no lock held. P7.
-#[derive(Default)]
-pub(crate) struct Hooks {
-    pub(crate) renderer: Option<Renderer>,
-    pub(crate) summarizer: Option<Summarizer>,
 }
 
 /// The engine without its threads.
@@ -56,7 +42,7 @@ pub(crate) struct Shared<C> {
     pub(crate) table: Table<C>,
     pub(crate) doors: Doors<C>,
     pub(crate) staff: Arc<dyn Hire<C>>,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     /// 0 open, 1 draining, 2 closed. Written by drain and close; read inside every session lock.
     open: AtomicU8,
     run_ids: AtomicU64,
@@ -147,6 +133,20 @@ impl<C: Code> Shared<C> {
         now: Moment,
         step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
     ) -> R {
+        self.transition_then(session, now, step, |_| ())
+    }
+
+    /// One transition; `then` hears the answer as soon as the lock is free, before anything that
+    /// follows from it, some of which is host code. P7: whoever waits for the answer does not
+    /// wait for that.
+    #[inline]
+    pub(crate) fn transition_then<R>(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        now: Moment,
+        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
+        then: impl FnOnce(&R),
+    ) -> R {
         let (next, draws, answer) = {
             let mut locked = session.lock();
             let config = self.config();
@@ -155,6 +155,7 @@ impl<C: Code> Shared<C> {
             let draws = self.number(&next);
             (next, draws, answer)
         };
+        then(&answer);
         self.act(session, now, next, draws);
         answer
     }
@@ -364,24 +365,6 @@ impl<C: Code> Shared<C> {
                 self.book(fate, 1, 0);
             }
         }
-    }
-
-    /// The text of a batch, by the host's renderer if it has one.
-    pub(crate) fn render(&self, batch: &Batch) -> Arc<str> {
-        match &self.hooks.renderer {
-            Some(renderer) => renderer(batch),
-            None => merged(batch),
-        }
-    }
-
-    /// The host's line about a message, if it has a summarizer; before it is admitted, since
-    /// whoever gives way later does so under a lock.
-    pub(crate) fn summarize(&self, message: &Message) -> Option<Box<str>> {
-        // P7: the timer thread calls no host code.
-        let summarizer = self.hooks.summarizer.as_ref().filter(|_| kind() != Thread::Timer)?;
-        // P7: after a panic the built-in line stands in.
-        let line = caught::call(|| summarizer(message)).ok()?;
-        Some(one_line(None, &line))
     }
 
     /// The name of a lane.

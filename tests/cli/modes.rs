@@ -21,8 +21,9 @@ fn real(lines: usize) -> Option<String> {
 }
 
 fn settings(mode: &str) -> PathBuf {
-    let text =
-        format!("[queue]\nmode = \"{mode}\"\ndebounce = \"20ms\"\n[lanes.main]\nconcurrency = 4\n");
+    let text = format!(
+        "[queue]\nmode = \"{mode}\"\ndebounce = \"20ms\"\n[lanes.main]\nconcurrency = 4\n[session]\ndm_scope = \"per-peer\"\n"
+    );
     file("settings.toml", &text)
 }
 

@@ -33,6 +33,8 @@ mod p_cron;
 mod p01_storm;
 mod p02_collect;
 mod p02_order;
+mod p04_duplicates;
+mod p04_duplicates_race;
 mod p04_fates;
 mod p04_overflow;
 mod p04_refusals;

@@ -1,0 +1,164 @@
+//! Code as a message: queued under a key or without one, with a receipt or without.
+
+use super::Engine;
+use super::submit::{No, check_key, give_room, may_leave, no, refused, take_room};
+use crate::model::{Priority, Reason};
+use crate::run::{Closure, Job, Receipt, Refused, Run, Session, Shared};
+use crate::session::{Door, Landed, NotAdmitted, Origin};
+use crate::sync::atomic::Ordering;
+use crate::sync::on::{Thread, kind};
+use crate::sync::{Arc, caught};
+use crate::watch::Count;
+
+/// The lane and the session of a closure.
+type Way<'a> = (&'a Arc<Door<Closure>>, Arc<Session>);
+
+impl Engine {
+    /// Queues code under a key, with a receipt for its value. It shares order and fates with the
+    /// key's messages; it is never merged, dropped as a victim or retried.
+    ///
+    /// # Errors
+    /// `UnknownLane`, `Full`, `TooLarge` or `Invalid` (the key), `Draining`, `Closed`.
+    pub fn enqueue<T: Clone + Send + 'static>(
+        &self,
+        lane: &str,
+        key: &str,
+        code: impl FnOnce(&Run) -> T + Send + 'static,
+    ) -> Result<Receipt<T>, Refused<()>> {
+        let (door, session) = self.way(lane, key)?;
+        task(self.shared(), door, &session, code)
+    }
+
+    /// Queues code under a key; nobody will ask for it. The fastest way in but for
+    /// [`Session::fire`](super::Session::fire).
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    pub fn fire(
+        &self,
+        lane: &str,
+        key: &str,
+        code: impl FnOnce(&Run) + Send + 'static,
+    ) -> Result<(), Refused<()>> {
+        let (door, session) = self.way(lane, key)?;
+        fire(self.shared(), door, &session, Closure::Fire(Box::new(code)))
+    }
+
+    /// Queues code without a key: first in, first out in its lane, and in parallel.
+    ///
+    /// # Errors
+    /// `UnknownLane`, `Full` (`limits.keyless_cap` wait in the lane), `Draining`, `Closed`.
+    pub fn enqueue_keyless<T: Clone + Send + 'static>(
+        &self,
+        lane: &str,
+        code: impl FnOnce(&Run) -> T + Send + 'static,
+    ) -> Result<Receipt<T>, Refused<()>> {
+        let (shared, door) = (self.shared(), self.door_of(lane)?);
+        self.keyless(door, |session| {
+            let mut receipt = task(shared, door, session, code)?;
+            receipt.session = Some(Arc::clone(session));
+            Ok(receipt)
+        })
+    }
+
+    /// As [`enqueue_keyless`](Self::enqueue_keyless), without a receipt.
+    ///
+    /// # Errors
+    /// As [`enqueue_keyless`](Self::enqueue_keyless).
+    pub fn fire_keyless(
+        &self,
+        lane: &str,
+        code: impl FnOnce(&Run) + Send + 'static,
+    ) -> Result<(), Refused<()>> {
+        let (shared, door) = (self.shared(), self.door_of(lane)?);
+        self.keyless(door, |session| fire(shared, door, session, Closure::Fire(Box::new(code))))
+    }
+
+    fn door_of(&self, lane: &str) -> Result<&Arc<Door<Closure>>, Refused<()>> {
+        let shared = self.shared();
+        shared.doors.named(lane).map_err(|e| hand_back(shared, refused(&e)))
+    }
+
+    fn way(&self, lane: &str, key: &str) -> Result<Way<'_>, Refused<()>> {
+        let (shared, door) = (self.shared(), self.door_of(lane)?);
+        check_key(shared, key).map_err(|no| hand_back(shared, no))?;
+        Ok((door, shared.table.session(key)))
+    }
+
+    fn keyless<R>(
+        &self,
+        door: &Arc<Door<Closure>>,
+        admit: impl FnOnce(&Arc<Session>) -> Result<R, Refused<()>>,
+    ) -> Result<R, Refused<()>> {
+        let shared = self.shared();
+        let cap = shared.config().limits.keyless_cap;
+        let more = |n: u32| (n < cap).then_some(n + 1);
+        if door.keyless.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_err() {
+            let detail = format!("{cap} closures without a key wait in {:?}: the cap", door.name);
+            return Err(hand_back(shared, no(Reason::Full, detail)));
+        }
+        let session = shared.table.loose(&"".into());
+        // Counted out again by the worker that takes its ticket, or here if there is none.
+        admit(&session).inspect_err(|_| {
+            door.keyless.fetch_sub(1, Ordering::SeqCst);
+        })
+    }
+}
+
+/// A refused closure, counted.
+fn hand_back(shared: &Shared, no: No) -> Refused<()> {
+    shared.counters.add(Count::Refused, 1);
+    no.of(())
+}
+
+/// Fire and forget, into a known session and lane.
+#[inline]
+pub(super) fn fire(
+    shared: &Arc<Shared>,
+    door: &Arc<Door<Closure>>,
+    session: &Arc<Session>,
+    code: Closure,
+) -> Result<(), Refused<()>> {
+    closure(shared, door, session, code).map(drop)
+}
+
+fn closure(
+    shared: &Arc<Shared>,
+    door: &Arc<Door<Closure>>,
+    session: &Arc<Session>,
+    code: Closure,
+) -> Result<Landed, Refused<()>> {
+    may_leave(shared, door)
+        .and_then(|()| take_room(shared, 0))
+        .map_err(|no| hand_back(shared, no))?;
+    let origin = if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
+    let clock = matches!(code, Closure::Task(_)).then(|| shared.now());
+    let answer = shared.transition_lazily(session, clock, |m, cx| {
+        m.admit_closure(code, door.id, Priority::Normal, origin, cx)
+    });
+    match answer {
+        Ok(landed) => {
+            shared.counters.add(Count::Accepted, 1);
+            Ok(landed)
+        }
+        Err((NotAdmitted { reason, detail }, code)) => {
+            give_room(shared, 0);
+            // P7: the host's code is dropped outside the lock.
+            caught::let_go(code);
+            Err(hand_back(shared, no(reason, detail)))
+        }
+    }
+}
+
+/// With a receipt, into a known session and lane.
+pub(super) fn task<T: Clone + Send + 'static>(
+    shared: &Arc<Shared>,
+    door: &Arc<Door<Closure>>,
+    session: &Arc<Session>,
+    code: impl FnOnce(&Run) -> T + Send + 'static,
+) -> Result<Receipt<T>, Refused<()>> {
+    let job = Arc::new(Job::new(code, Arc::clone(&session.key), session.serial));
+    let landed = closure(shared, door, session, Closure::Task(Arc::clone(&job) as Arc<_>))?;
+    let priority = Priority::Normal;
+    Ok(Receipt { pending: job, cell: None, session: None, landed, priority })
+}
