@@ -157,8 +157,8 @@ impl<C: Code> Machine<C> {
             return Err(full(""));
         }
         let victim = self.backlog.oldest(|waiting| waiting.same_origin(cell));
-        let victim = victim
-            .ok_or_else(|| full(" and none of its route and authority may give way"))?;
+        let victim =
+            victim.ok_or_else(|| full(" and none of its route and authority may give way"))?;
         self.take_out(&victim);
         if cx.queue.drop == Drop::Summarize {
             let line = one_line(victim.message.sender(), &victim.message.text);
@@ -262,13 +262,7 @@ impl<C: Code> Machine<C> {
         let Landed { placement, position, run, fallback } = landed;
         let notes = &mut next.effects().notes;
         let cell = Arc::clone(cell);
-        notes.push(Note::Accepted {
-            cell: Arc::clone(&cell),
-            placement,
-            position,
-            run,
-            fallback,
-        });
+        notes.push(Note::Accepted { cell: Arc::clone(&cell), placement, position, run, fallback });
         if placement == Placement::Queued {
             notes.push(Note::Queued { cell, depth: depth + 1 });
         }
@@ -301,8 +295,11 @@ impl<C: Code> Machine<C> {
             extra.window = None;
         }
         let position = self.backlog.live();
-        let placement =
-            if self.phase_met(cx) == Phase::Idle { Placement::Scheduled } else { Placement::Queued };
+        let placement = if self.phase_met(cx) == Phase::Idle {
+            Placement::Scheduled
+        } else {
+            Placement::Queued
+        };
         self.push_closure(code, lane, priority, cx);
         if cx.listening {
             let number = self.accepted - 1;

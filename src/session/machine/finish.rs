@@ -14,13 +14,8 @@ use crate::time::Moment;
 /// How the handler came back.
 pub(crate) enum End {
     Done(Option<Reply>),
-    Failed {
-        error: Arc<str>,
-        cause: Option<Cause>,
-    },
-    Panicked {
-        error: Arc<str>,
-    },
+    Failed { error: Arc<str>, cause: Option<Cause> },
+    Panicked { error: Arc<str> },
 }
 
 impl End {
@@ -119,13 +114,7 @@ impl<C: Code> Machine<C> {
     }
 
     #[inline]
-    fn end_closure(
-        &mut self,
-        live: &Live<C>,
-        end: &End,
-        cx: &Cx<'_>,
-        next: &mut Next<C>,
-    ) -> Ended {
+    fn end_closure(&mut self, live: &Live<C>, end: &End, cx: &Cx<'_>, next: &mut Next<C>) -> Ended {
         let (outcome, cause) = Self::outcome(live, end);
         let fate = Self::fate_of_stopped(outcome, cause).unwrap_or(Fate::Ran);
         self.settled += 1;
@@ -339,14 +328,7 @@ impl<C: Code> Machine<C> {
         (next, Some(abandoned))
     }
 
-    fn note_closure(
-        &self,
-        cx: &Cx<'_>,
-        next: &mut Next<C>,
-        number: u32,
-        fate: Fate,
-        run: RunId,
-    ) {
+    fn note_closure(&self, cx: &Cx<'_>, next: &mut Next<C>, number: u32, fate: Fate, run: RunId) {
         if cx.listening {
             let (number, run, outcome) =
                 (self.number_of(number), Some(run), Some(Outcome::Stopped));

@@ -65,7 +65,11 @@ impl<C: Code> Machine<C> {
             Head::Nothing => Phase::Idle,
             Head::Retry(_, due) if due > cx.now => Phase::Backoff,
             Head::Backlog(_, Some(number))
-                if self.extra.as_deref().and_then(|e| e.window).is_some_and(|w| w.holds(number)) =>
+                if self
+                    .extra
+                    .as_deref()
+                    .and_then(|e| e.window)
+                    .is_some_and(|w| w.holds(number)) =>
             {
                 Phase::Collecting
             }

@@ -89,8 +89,7 @@ impl<C: Code> Machine<C> {
             next.effects().notes.push(note);
         }
         let item = Item::Closure(code);
-        let settlement =
-            Settlement { item, fate, run: None, outcome: None, error: None };
+        let settlement = Settlement { item, fate, run: None, outcome: None, error: None };
         next.effects().settled.push(settlement);
     }
 
