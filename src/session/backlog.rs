@@ -45,6 +45,11 @@ impl<C: Code> Item<C> {
         }
     }
 
+    /// Whether it waits here, and not for the delivery of its steer.
+    fn waits(&self) -> bool {
+        self.standing().is_none_or(|s| s.place() == Place::Queued)
+    }
+
     /// Whether it has left the backlog for another place. A steer-backlog keeps its place here
     /// while its other half waits in the inbox.
     fn gone(&self) -> bool {
@@ -165,9 +170,10 @@ impl<C: Code> Backlog<C> {
         self.front_raw()
     }
 
-    /// The newest message, if the newest entry is one.
+    /// The newest message, if the newest entry that waits is one. An accepted steer does not wait
+    /// here yet.
     pub(crate) fn newest(&self) -> Option<(&Arc<Cell>, Joins)> {
-        let entry = self.rest.iter().rev().chain(self.first.as_ref()).find(|e| !e.item.gone())?;
+        let entry = self.rest.iter().rev().chain(self.first.as_ref()).find(|e| e.item.waits())?;
         match &entry.item {
             Item::Message(cell) => Some((cell, entry.joins)),
             Item::Closure(_) => None,

@@ -358,7 +358,8 @@ mod tests {
         }
         gate.set_cap(0);
         assert_eq!(gate.leave_and_look(), Found::Sleep, "the resumer goes first");
-        let _ = resumer.join().expect("no panic");
+        let call = resumer.join().expect("no panic");
+        assert_eq!(call, Call::Nobody, "a paused lane calls nobody");
         assert_eq!(gate.word().executing, 1);
     }
 

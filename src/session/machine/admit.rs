@@ -62,9 +62,10 @@ impl<C: Code> Machine<C> {
         let force = self.in_force(cell, cx);
         let before = self.phase_met(cx);
         let way = self.way(force.mode.value, cell, before, cx);
-        let depth = self.depth();
+        let mut depth = self.depth();
         if depth >= force.cap.value {
             self.make_room(cell, &force, cx, next)?;
+            depth = self.depth();
         }
         cell.standing.admit(self.accepted, cx.now);
         self.accepted += 1;

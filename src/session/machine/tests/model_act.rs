@@ -103,13 +103,10 @@ impl Model {
         Ok(())
     }
 
-    /// The newest that has a place in rank 2, be it reserved for a later turn.
+    /// The newest that waits with rank 2. An accepted steer leaves the window alone, also one
+    /// whose later turn has its place already.
     fn newest(&self) -> Option<usize> {
-        let reserved = |m: &Msg| m.half && matches!(m.at, At::Inbox | At::Taken);
-        (0..self.msgs.len()).rev().find(|n| {
-            let msg = &self.msgs[*n];
-            msg.at == At::Rank(2) || reserved(msg)
-        })
+        (0..self.msgs.len()).rev().find(|n| self.msgs[*n].at == At::Rank(2))
     }
 
     fn minds_window(&mut self, msg: &Msg, met: Phase) {

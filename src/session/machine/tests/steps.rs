@@ -146,7 +146,7 @@ fn of_hosts() -> impl Strategy<Value = Step> {
     prop_oneof![
         100 => spec().prop_map(Step::Submit),
         12 => spec().prop_map(Step::Closure),
-        12 => any::<prop::sample::Index>().prop_map(Step::Withdraw),
+        20 => any::<prop::sample::Index>().prop_map(Step::Withdraw),
         5 => Just(Step::Stop),
         8 => prop::option::of(which()).prop_map(Step::Interrupt),
         6 => prop::option::of(mode()).prop_map(Step::OwnMode),
@@ -157,7 +157,7 @@ fn of_hosts() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> BoxedStrategy<Step> {
     prop_oneof![
         8 => of_hosts(),
         6 => of_runs(),
@@ -165,6 +165,58 @@ fn step() -> impl Strategy<Value = Step> {
         3 => time().prop_map(Step::Pass),
         1 => time().prop_map(Step::PassUnnoticed),
         1 => Just(Step::Fire),
+    ]
+    .boxed()
+}
+
+/// A message that a run takes, if anything does: of its route and authority, without a limit.
+fn plain(mode: Mode) -> Step {
+    Step::Submit(Spec::new(Some(mode)))
+}
+
+/// A steer that a run takes and lets go of, whatever happens in between.
+fn steering() -> impl Strategy<Value = Vec<Step>> {
+    let mode = prop_oneof![Just(Mode::Steer), Just(Mode::SteerBacklog)];
+    let ttl = prop_oneof![3 => Just(None), 1 => Just(Some(400u64))];
+    let steer =
+        (mode, ttl).prop_map(|(mode, ttl)| Step::Submit(Spec { ttl, ..Spec::new(Some(mode)) }));
+    let between = prop_oneof![
+        30 => step(),
+        6 => Just(Step::Stop),
+        6 => Just(Step::Pass(400)),
+        1 => Just(Step::Close(Cause::Drain)),
+    ];
+    let lets_go = prop_oneof![
+        Just(Step::Commit(Which::Live, Hold::Current)),
+        Just(Step::Restore(Which::Live, Hold::Current)),
+    ];
+    (steer, between, lets_go)
+        .prop_map(|(steer, step, over)| vec![steer, Step::Take(Which::Live, 1), step, over])
+}
+
+/// Steps that rarely meet by chance, with anything in between.
+fn scene() -> impl Strategy<Value = Vec<Step>> {
+    let live = Which::Live;
+    let claim = any::<prop::sample::Index>().prop_map(Step::Claim);
+    let begins = (spec(), claim.clone()).prop_map(|(spec, claim)| vec![Step::Submit(spec), claim]);
+    let collects = (step(), step(), step()).prop_map(move |(first, second, third)| {
+        let collect = plain(Mode::Collect);
+        vec![collect, first, second, Step::ComeBack(live, How::Done, false), third]
+    });
+    let while_held = prop_oneof![
+        20 => step(),
+        1 => Just(Step::Close(Cause::Close)),
+        1 => Just(plain(Mode::Interrupt)),
+    ];
+    let fails = (while_held, time(), claim).prop_map(move |(step, time, claim)| {
+        vec![Step::ComeBack(live, How::Failed, false), step, Step::Pass(time), claim]
+    });
+    prop_oneof![
+        12 => step().prop_map(|step| vec![step]),
+        3 => begins,
+        3 => steering(),
+        1 => collects,
+        1 => fails,
     ]
 }
 
@@ -178,5 +230,6 @@ pub(super) struct Start {
 pub(super) fn case() -> impl Strategy<Value = (Start, Vec<Step>)> {
     let start = (prop::collection::vec(knob(), 0..5), 1u32..4)
         .prop_map(|(knobs, steer_rounds)| Start { knobs, steer_rounds });
-    (start, prop::collection::vec(step(), 1..80))
+    let scenes = prop::collection::vec(scene(), 1..40).prop_map(|scenes| scenes.concat());
+    (start, scenes)
 }

@@ -3,9 +3,10 @@
 use super::desk::Desk;
 use super::order::drain;
 use super::spec::{collect, followup, interrupt, steer, steer_backlog};
-use crate::model::{Cause, Fate, Outcome, RunId};
+use crate::model::{Cause, Fate, LaneId, Outcome, Priority, RunId};
+use crate::session::backlog::Code;
 use crate::session::cell::Place;
-use crate::session::machine::{Halted, Phase, Withdrawn};
+use crate::session::machine::{Halted, Machine, Origin, Phase, Withdrawn};
 
 #[test]
 fn p6_a_stop_withdraws_every_rank_and_then_stops_the_run() {
@@ -148,4 +149,22 @@ fn p8_a_recall_withdraws_or_stops_exactly_its_message() {
     desk.fail();
     desk.recall(0);
     assert_eq!((desk.fate(0), desk.phase()), (Some(Fate::Ran), Phase::Idle));
+}
+
+/// A closure without a receipt: nothing of it is left but its place in the order.
+struct Fired;
+
+impl Code for Fired {}
+
+/// One closure in sixteen is timed, one at a time: a withdrawn one must not hold the watch for ever.
+#[test]
+fn a_timed_closure_that_is_withdrawn_gives_its_sample_back() {
+    let desk = Desk::new();
+    let mut machine = Machine::<Fired>::new();
+    let (origin, priority) = (Origin::Outside, Priority::Normal);
+    let (next, landed) =
+        machine.admit_closure(Fired, LaneId(0), priority, origin, &desk.world.cx());
+    assert!(landed.is_ok() && next.ticket.is_some() && machine.sample.is_some());
+    let (_, halted) = machine.stop(&desk.world.cx());
+    assert_eq!((halted.withdrawn, machine.sample.is_none()), (1, true));
 }
