@@ -109,3 +109,30 @@ fn what_a_paused_lane_holds_is_returned_at_the_end() {
     output.check();
     assert_eq!((output.fate("1"), output.fate("2"), output.code), ("returned", "ran", Some(0)));
 }
+
+#[test]
+fn a_reload_takes_effect_at_once_and_a_refused_one_changes_nothing() {
+    let settings = file("laneq.toml", "[lanes.main]\nconcurrency = 0\n");
+    let path = settings.to_str().expect("text").to_owned();
+    let mut program = Program::start(&["--agent", "cat", "--config", &path]);
+    program.line(r#"{"id":"1","key":"k","text":"t"}"#);
+    program.event("message.accepted");
+    fs::write(&settings, "[lanes.main]\nconcurrency = -1\n").expect("a file");
+    program.line(r#"{"control":"reload","n":1}"#);
+    let failed = program.event("control.failed");
+    let detail = failed["detail"].as_str().expect("words");
+    assert!(detail.contains("laneq.toml:2:15") && detail.contains("4096"), "{detail}");
+    fs::write(&settings, "[lanes.main]\nconcurrency = 2\n[lanes.mine]\n").expect("a file");
+    program.signal("HUP");
+    let reloaded = program.event("config.reloaded");
+    assert_eq!(reloaded["detail"], "lanes added: mine");
+    program.event("run.finished");
+    program.line(r#"{"id":"2","key":"k","text":"t","lane":"mine"}"#);
+    let other = file("other.toml", "[lanes.main]\nconcurrency = 1\n");
+    program.line(&format!(r#"{{"control":"reload","config":{other:?},"n":2}}"#));
+    let done = program.event("control.done");
+    assert_eq!((&done["n"], &done["result"]), (&2.into(), &"lanes removed: mine".into()));
+    let output = program.finish();
+    output.check();
+    assert_eq!((output.fate("1"), output.fate("2"), output.code), ("ran", "ran", Some(0)));
+}

@@ -8,6 +8,7 @@ mod check;
 mod control;
 mod cron;
 mod endings;
+mod ingress;
 mod jsonl;
 mod modes;
 mod support;

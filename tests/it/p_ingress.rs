@@ -299,3 +299,38 @@ fn an_interrupt_and_a_stop_are_never_held_and_ttl_counts_in_the_window() {
     assert_eq!(waits(&late).fate, Fate::Expired);
     bench.finish();
 }
+
+/// Real messages, where somebody has put them beside the project: their sources.
+fn real_sources() -> Option<Vec<Source>> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/ubuntu-irc.jsonl");
+    let path = std::env::var("LANEQ_REAL_INPUT").unwrap_or_else(|_| beside.to_owned());
+    let text = std::fs::read_to_string(path).ok()?;
+    let source = |line: &str| {
+        let message: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        serde_json::from_value(message["source"].clone()).expect("a source")
+    };
+    Some(text.lines().map(source).collect())
+}
+
+#[test]
+fn real_nicks_fold_into_sessions_and_nothing_else_does() {
+    // Without the file there is nothing real to read; the property test stands in for it.
+    let Some(sources) = real_sources() else { return };
+    let nicks: std::collections::BTreeSet<&str> = sources.iter().map(|s| s.peer.as_str()).collect();
+    let folded: std::collections::BTreeSet<String> =
+        nicks.iter().map(|nick| nick.trim().to_lowercase()).collect();
+    for (scope, sessions) in [
+        (Scope::Main, 1),
+        (Scope::PerPeer, folded.len()),
+        (Scope::PerChannelPeer, folded.len()),
+        (Scope::PerAccountChannelPeer, folded.len()),
+    ] {
+        let bench = bench_with(scoped(scope));
+        let key = |source: &Source| {
+            bench.engine.key_of(&Message::from_source(source.clone(), "x")).expect("it has a peer")
+        };
+        let keys: std::collections::BTreeSet<_> = sources.iter().map(key).collect();
+        assert_eq!(keys.len(), sessions, "{scope}: {} nicks", nicks.len());
+        bench.finish();
+    }
+}
