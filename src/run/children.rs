@@ -110,8 +110,8 @@ impl Children {
 }
 
 impl Run {
-    /// Submits a message as this run's child. Without a lane it goes to `subagent` (from an
-    /// isolated lane: to that lane). If this run ends other than done, a child that waits is
+    /// Submits a message as this run's child. Without a lane it goes to that of its agent, else to
+    /// `subagent` (from an isolated lane: to that lane). If this run ends other than done, a child that waits is
     /// withdrawn and one that runs is stopped, cause `parent`. Does not block.
     ///
     /// # Errors
@@ -144,6 +144,19 @@ impl Run {
         children
     }
 
+    /// The lane of a child that names none: in an isolated lane that one; else the lane of the
+    /// agent that its source names, or that this run works for; else `subagent`.
+    fn lane_of_child(&self, message: &Message) -> Arc<str> {
+        let door = self.shared.doors.get(self.lane);
+        if door.settings().isolated {
+            return Arc::clone(&door.name);
+        }
+        let config = self.shared.config();
+        let own = self.batch.as_ref().and_then(|batch| batch.last().message.source());
+        let agent = message.source().or(own).and_then(|source| config.agent_of(source));
+        agent.and_then(|agent| agent.lane.as_deref()).unwrap_or("subagent").into()
+    }
+
     /// As [`spawn`](Self::spawn), but the child outlives this run whatever becomes of it.
     ///
     /// # Errors
@@ -155,10 +168,8 @@ impl Run {
             let detail = format!("runs may spawn {limit} levels deep, this would be {depth}");
             return Err(Refused::told(&self.shared, message, Reason::Full, detail));
         }
-        let door = self.shared.doors.get(self.lane);
         if message.lane.is_none() {
-            let own = door.settings().isolated;
-            message.lane = Some(if own { Arc::clone(&door.name) } else { "subagent".into() });
+            message.lane = Some(self.lane_of_child(&message));
         }
         (self.crew.submit)(&self.shared, message, Origin::Run, depth)
     }

@@ -78,6 +78,19 @@ impl Calls {
         }
     }
 
+    /// Every planned call executes from now on: one step, so that two threads cannot begin one
+    /// call, and one that was rejected meanwhile is not begun.
+    fn begin_planned(&self) -> Vec<Arc<str>> {
+        let mut calls = self.0.lock();
+        let planned = calls.iter_mut().filter(|c| c.step == Step::Planned);
+        planned
+            .map(|c| {
+                c.step = Step::Executing;
+                Arc::clone(&c.result.call)
+            })
+            .collect()
+    }
+
     /// The planned calls, by name.
     fn planned(&self) -> Vec<Arc<str>> {
         let calls = self.0.lock();
@@ -227,13 +240,11 @@ impl Ledger<'_> {
     /// # Errors
     /// None today.
     pub fn start_rest(&self) -> Result<Vec<(Arc<str>, Launch)>, Error> {
-        let planned = self.calls.planned();
         let launch = self.launch();
-        if launch == Launch::Go {
-            for call in &planned {
-                self.calls.with(call, |c| c.step = Step::Executing)?;
-            }
-        }
+        let planned = match launch {
+            Launch::Go => self.calls.begin_planned(),
+            _ => self.calls.planned(),
+        };
         self.cancel_others(launch);
         planned.iter().for_each(|call| self.say(Phase::Before, call, launch_word(launch)));
         Ok(planned.into_iter().map(|call| (call, launch)).collect())

@@ -100,6 +100,23 @@ fn p3_agents_with_lanes_start_at_once_while_main_is_full() {
 }
 
 #[test]
+fn what_an_agents_run_spawns_uses_the_lane_of_the_agent() {
+    let bench = bench_with(agents());
+    let run = bench.submit(to_agent("ops", "ann"));
+    bench.gate.arrived();
+    let child = bench.gate.ask(|run| run.spawn(Message::new("child", "child")));
+    assert_eq!(bench.gate.arrived(), "child");
+    let lanes = bench.settled_book().find(|event| match event {
+        Event::Accepted { lane, .. } => Some(lane.to_string()),
+        _ => None,
+    });
+    assert_eq!(lanes, ["ops-lane", "ops-lane"]);
+    (0..2).for_each(|_| bench.gate.open());
+    [run, child.expect("there is room")].iter().for_each(|r| assert_eq!(waits(r).fate, Fate::Ran));
+    bench.finish();
+}
+
+#[test]
 fn every_run_of_an_agent_uses_its_lane_and_an_explicit_lane_goes_first() {
     let bench = bench_with(agents());
     let accepted = |bench: &Bench| {
