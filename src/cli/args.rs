@@ -162,6 +162,7 @@ const BENCH_WORKLOADS: &str = "Workloads:
   W4       10 us of work each, 1,000 sessions x 50
   W5       idle wake-up: submit to start at 2,000/s
   W6       submit to start in a second lane while the first is full of 5 ms sleepers
+  W6s      the same in the first lane
   W7-N     N live sessions with a backlog of 1,000,000 in all; default N: 1000, 100000
 
 Times are wall clock on this machine; close other programs first.";

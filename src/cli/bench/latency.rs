@@ -57,11 +57,11 @@ pub(super) fn idle(scale: Scale) -> Result<Vec<Row>, Failure> {
     Ok(rows(&histogram))
 }
 
-/// W6.
-pub(super) fn second_lane(scale: Scale) -> Result<Vec<Row>, Failure> {
+/// W6 in a lane of its own, W6s in the lane of the sleepers.
+pub(super) fn beside_sleepers(scale: Scale, lane: &str) -> Result<Vec<Row>, Failure> {
     const SLEEP: Duration = Duration::from_millis(5);
     let engine = engine(Config::default())?;
-    let sleepers = sessions(&engine, "main", 200)?;
+    let sleepers = sessions(&engine, "main", 210)?.split_off(10);
     let asleep = Arc::new(());
     for _ in 0..scale.of(1000).div_ceil(200) {
         for handle in &sleepers {
@@ -72,7 +72,7 @@ pub(super) fn second_lane(scale: Scale) -> Result<Vec<Row>, Failure> {
             })?;
         }
     }
-    let handles = sessions(&engine, "subagent", 10)?;
+    let handles = sessions(&engine, lane, 10)?;
     let histogram = paced(&handles, scale.of(1000), Duration::from_millis(1))?;
     close(&engine)?;
     Ok(rows(&histogram))

@@ -38,7 +38,7 @@ struct Workload {
 
 type Run = fn(Scale, u32) -> Result<Vec<Row>, Failure>;
 
-const ALL: [(&str, &str, Run); 10] = [
+const ALL: [(&str, &str, Run); 11] = [
     ("W1", "closures by session handle, 10,000 sessions x 100", |s, _| throughput::handles(s)),
     ("W1k", "the same by key", |s, _| throughput::keys(s)),
     ("W1t", "the same with a receipt for each", |s, _| throughput::receipts(s)),
@@ -47,7 +47,8 @@ const ALL: [(&str, &str, Run); 10] = [
     ("W3", "one closure for each of 1,000,000 keys", |s, _| throughput::wide(s)),
     ("W4", "10 us of work each, 1,000 sessions x 50", |s, _| throughput::work(s)),
     ("W5", "idle engine, submit to start at 2,000/s", |s, _| latency::idle(s)),
-    ("W6", "second lane while the first is full", |s, _| latency::second_lane(s)),
+    ("W6", "second lane while the first is full", |s, _| latency::beside_sleepers(s, "subagent")),
+    ("W6s", "the same without a second lane", |s, _| latency::beside_sleepers(s, "main")),
     ("keys", "10,000,000 keys, memory before and after", |s, _| throughput::memory_of_keys(s)),
 ];
 
