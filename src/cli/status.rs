@@ -64,10 +64,8 @@ fn words(stats: &Stats) -> String {
         parts.push(part);
     }
     parts.push(format!("{} pending", grouped(stats.pending)));
-    parts.push(format!("{} ran", grouped(stats.fate(Fate::Ran))));
-    let others: u64 = Fate::ALL.iter().filter(|f| **f != Fate::Ran).map(|f| stats.fate(*f)).sum();
-    if others > 0 {
-        parts.push(format!("{} otherwise", grouped(others)));
+    for fate in Fate::ALL.into_iter().filter(|f| *f == Fate::Ran || stats.fate(*f) > 0) {
+        parts.push(format!("{} {fate}", grouped(stats.fate(fate))));
     }
     parts.join(" | ")
 }
