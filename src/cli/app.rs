@@ -1,11 +1,12 @@
 //! What the parts of `laneq run` share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use laneq::{Engine, Event, Fate, Message, Observer, Outcome, Record};
+use laneq::{Config, Engine, Event, Fate, Message, Observer, Outcome, Record};
 
+use super::agent::Fleet;
 use super::args::RunArgs;
 use super::books::{Books, Bounds};
 use super::console::Console;
@@ -55,19 +56,40 @@ fn is_trouble(event: &Event) -> bool {
     }
 }
 
-/// The engine and its feed, with the settings that input and agents need.
-pub struct App {
-    pub engine: Engine,
-    pub feed: Arc<Feed>,
-    /// Set if the input waits for room instead of using the drop policy.
-    pub bounds: Option<Bounds>,
+/// The settings that the program itself needs; a reload replaces them whole.
+pub struct InUse {
+    pub fleet: Fleet,
+    pub bounds: Bounds,
     /// Longest input line.
     pub line_bytes: usize,
     /// Deadline of a drain that names none.
     pub drain: Duration,
-    pub args: RunArgs,
     /// From a stop to SIGTERM, and from SIGTERM to SIGKILL.
     pub grace: Duration,
+}
+
+impl InUse {
+    pub fn new(fleet: Fleet, config: &Config) -> Self {
+        let bounds = Bounds {
+            cap: config.queue.cap,
+            pending: config.limits.max_pending,
+            bytes: config.limits.max_bytes,
+        };
+        let line_bytes = config.limits.message_bytes.saturating_mul(8).saturating_add(1 << 16);
+        let (drain, grace) = (config.engine.drain, config.engine.stop_grace);
+        Self { fleet, bounds, line_bytes, drain, grace }
+    }
+}
+
+/// The engine and its feed, with the settings that input and agents need.
+pub struct App {
+    pub engine: Engine,
+    pub feed: Arc<Feed>,
+    /// Whether the input waits for room instead of using the drop policy.
+    pub waits: bool,
+    /// Locked for writing during a reload, so that no run meets half of it.
+    pub settings: RwLock<Arc<InUse>>,
+    pub args: RunArgs,
     pub reaper: Reaper,
 }
 
@@ -92,26 +114,47 @@ impl App {
         self.reaper.kill_all();
     }
 
-    /// The bounds for this message: its session may have a cap of its own.
-    pub fn room_of(&self, message: &Message, bounds: Bounds) -> Bounds {
-        let force = self.engine.explain(message);
+    /// The settings in use.
+    pub fn in_use(&self) -> Arc<InUse> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The bounds for this message now: its session may have a cap of its own.
+    pub fn room_of(&self, message: &Message) -> Bounds {
+        let (force, bounds) = (self.engine.explain(message), self.in_use().bounds);
         force.map_or(bounds, |force| Bounds { cap: force.cap.value, ..bounds })
     }
 
     /// Reads the settings anew, from this file or the one that the program was started with.
     pub fn reload(&self, file: Option<&str>) -> Result<String, String> {
-        let path = file.map(PathBuf::from).or_else(|| self.args.config.clone());
-        let Some(path) = path else {
-            return Err("reload needs a file: none was named with --config".to_owned());
-        };
-        let args = RunArgs { config: Some(path), ..self.args.clone() };
-        let done = setup::config(&args).and_then(|config| {
-            self.engine.reload(config).map(|done| done.to_string()).map_err(|e| e.to_string())
-        });
+        let done = self.reload_from(file);
         if let Err(error) = &done {
             self.feed.console.warn(format_args!("the settings stay as they were: {error}"));
         }
         done
+    }
+
+    fn reload_from(&self, file: Option<&str>) -> Result<String, String> {
+        // The engine says so itself of what it refuses; the rest does not come so far.
+        let refused = |error: String| {
+            self.say("config.refused", Body::new().text("detail", &error));
+            error
+        };
+        let path = file.map(PathBuf::from).or_else(|| self.args.config.clone());
+        let path = path.ok_or_else(|| {
+            refused("reload needs a file: none was named with --config".to_owned())
+        })?;
+        let args = RunArgs { config: Some(path), ..self.args.clone() };
+        let config = setup::config(&args).map_err(refused)?;
+        let fleet = setup::fleet(&args, &config).map_err(refused)?;
+        if fleet.has_processes() {
+            self.reaper.start().map_err(|e| refused(format!("the helper process: {e}")))?;
+        }
+        let next = Arc::new(InUse::new(fleet, &config));
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let done = self.engine.reload(config).map_err(|error| error.to_string())?;
+        *settings = next;
+        Ok(done.to_string())
     }
 
     pub fn invalid(&self, line: u64, error: &str) {

@@ -120,10 +120,11 @@ impl Books {
         Ok(receipt)
     }
 
-    /// Blocks until a message for this key has room, or the program ends.
-    pub fn wait_room(&self, key: &str, bytes: usize, bounds: Bounds) {
+    /// Blocks until a message for this key has room, or the program ends. The bounds are asked for
+    /// again each time: directives and reloads change them.
+    pub fn wait_room(&self, key: &str, bytes: usize, bounds: impl Fn() -> Bounds) {
         let mut state = self.lock();
-        while state.ending == Ending::Open && !state.has_room(key, bytes, bounds) {
+        while state.ending == Ending::Open && !state.has_room(key, bytes, bounds()) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }

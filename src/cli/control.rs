@@ -72,7 +72,7 @@ fn act(app: &App, order: &Control) -> Answer {
         "list" => Ok(list(app, order.key.as_deref())),
         "requeue" => requeue(app, order),
         "drain" => {
-            let within = order.ms.map_or(app.drain, Duration::from_millis);
+            let within = order.ms.map_or(app.in_use().drain, Duration::from_millis);
             app.books().end(Ending::Drain(within));
             Ok("\"draining\"".to_owned())
         }

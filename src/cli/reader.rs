@@ -69,11 +69,12 @@ fn each_line(
     let mut line = Vec::new();
     let mut number = 0;
     while go_on() {
-        match lines::next(&mut from, &mut line, app.line_bytes) {
+        let most = app.in_use().line_bytes;
+        match lines::next(&mut from, &mut line, most) {
             Ok(Next::End) => return,
             Ok(Next::TooLong) => {
                 number += 1;
-                app.invalid(number, &format!("longer than {} bytes", app.line_bytes));
+                app.invalid(number, &format!("longer than {most} bytes"));
             }
             Ok(Next::Line) => {
                 number += 1;
@@ -95,9 +96,10 @@ fn each_line(
 
 fn submit(app: &App, message: Message, bytes: usize) {
     app.wait_room();
-    if let Some(bounds) = app.bounds {
+    // Words for the queue need no room, and may be what makes some.
+    if app.waits && !app.engine.is_control(&message) {
         let key = app.engine.key_of(&message).unwrap_or_default();
-        app.books().wait_room(&key, bytes, app.room_of(&message, bounds));
+        app.books().wait_room(&key, bytes, || app.room_of(&message));
     }
     if app.books().is_open() {
         let refused = app.books().admit(bytes, || app.engine.submit(message)).err();

@@ -23,7 +23,12 @@ struct Living {
 
 impl Reaper {
     /// Starts the helper, in a process group of its own: what a terminal signals does not reach it.
-    pub fn start() -> io::Result<Self> {
+    /// Nothing happens if there is one.
+    pub fn start(&self) -> io::Result<()> {
+        let mut living = self.lock();
+        if living.pipe.is_some() {
+            return Ok(());
+        }
         let mut child = Command::new(std::env::current_exe()?)
             .arg("__reaper")
             .process_group(0)
@@ -31,9 +36,9 @@ impl Reaper {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let pipe = child.stdin.take().map(|pipe| File::from(OwnedFd::from(pipe)));
         // It ends by itself when the pipe does, which is when this process has ended.
-        Ok(Self(Mutex::new(Living { groups: HashSet::new(), pipe })))
+        living.pipe = child.stdin.take().map(|pipe| File::from(OwnedFd::from(pipe)));
+        Ok(())
     }
 
     pub fn began(&self, group: Pid) {

@@ -112,7 +112,7 @@ fn start_threads(
             }
             ends += 1;
             if ends == 1 {
-                app.books().end(Ending::Drain(app.drain));
+                app.books().end(Ending::Drain(app.in_use().drain));
             } else {
                 close_at_once(app);
             }
@@ -191,7 +191,7 @@ fn end(app: &App) {
         }
     }
     let hurried = app.feed.writer.is_hurried();
-    let within = if hurried { MOMENT } else { 3 * app.grace + MOMENT };
+    let within = if hurried { MOMENT } else { 3 * app.in_use().grace + MOMENT };
     if let Ok(laneq::Closed::Stuck(runs)) = app.engine.close(within) {
         for stuck in runs {
             let key = super::console::escaped(&stuck.key);

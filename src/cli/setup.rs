@@ -5,15 +5,15 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use laneq::{Config, Engine, Observer};
 
 use super::agent::{Agent, Fleet, StderrTo, folded};
-use super::app::{App, Feed};
+use super::app::{App, Feed, InUse};
 use super::args::{Protocol, RunArgs, WhenFull};
-use super::books::{Books, Bounds};
+use super::books::Books;
 use super::console::Console;
 use super::exit::Troubles;
 use super::reaper::Reaper;
@@ -95,7 +95,12 @@ pub fn fleet(args: &RunArgs, config: &Config) -> Result<Fleet, Usage> {
             let agent = Arc::new(agent(&name, command, protocol, args, config)?);
             fleet.named.insert(folded(&entry.id), agent);
         }
-        let lane = entry.lane.clone().unwrap_or_else(|| "main".to_owned());
+        let lane = match entry.lane.as_deref().unwrap_or("main") {
+            "global" => "main",
+            "sub-agent" => "subagent",
+            lane => lane,
+        };
+        let lane = lane.to_owned();
         fleet.lanes.entry(lane).or_default().push(protocol);
     }
     // Whoever names no agent of the list comes to `main` too.
@@ -136,18 +141,11 @@ pub fn start(
     fleet: Fleet,
     input: &Input,
 ) -> Result<Arc<App>, Usage> {
-    let reaper = if fleet.has_processes() {
-        Reaper::start().map_err(|error| format!("the helper process: {error}"))?
-    } else {
-        Reaper::default()
-    };
-    let bounds = Bounds {
-        cap: config.queue.cap,
-        pending: config.limits.max_pending,
-        bytes: config.limits.max_bytes,
-    };
-    let line_bytes = config.limits.message_bytes.saturating_mul(8).saturating_add(1 << 16);
-    let (drain, grace) = (config.engine.drain, config.engine.stop_grace);
+    let reaper = Reaper::default();
+    if fleet.has_processes() {
+        reaper.start().map_err(|error| format!("the helper process: {error}"))?;
+    }
+    let settings = Arc::new(InUse::new(fleet, &config));
     let engine = Engine::new(config.clone()).map_err(|error| error.to_string())?;
     let feed = Arc::new(Feed {
         writer: Writer::new(),
@@ -160,14 +158,12 @@ pub fn start(
     let app = Arc::new(App {
         engine,
         feed,
-        bounds: input.waits.then_some(bounds),
-        line_bytes,
-        drain,
+        waits: input.waits,
+        settings: RwLock::new(settings),
         args: args.clone(),
-        grace,
         reaper,
     });
     app.engine.observe(observer).map_err(|error| error.to_string())?;
-    fleet.enlist(&app, &config).map_err(|error| error.to_string())?;
+    Fleet::enlist(&app, &config).map_err(|error| error.to_string())?;
     Ok(app)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Queue;
+use super::ingress::of_channel;
 use crate::model::mode_words as words;
 use crate::model::{Drop, Knobs, Message, Mode};
 
@@ -90,7 +91,7 @@ impl Queue {
         let mut force = self.in_force(Levels {
             message: details.knobs.as_ref(),
             session: own,
-            channel: source.and_then(|source| self.channels.get(&source.channel)),
+            channel: source.and_then(|source| of_channel(&self.channels, &source.channel)),
         });
         if let Some(value) = message.mode {
             force.mode = Given { value, level: Level::Message };

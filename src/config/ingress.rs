@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::{DAY, MINUTE, Ranges};
-use crate::model::{Scope, Source};
+use crate::model::{Scope, Source, same_name};
 
 /// Which messages share a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,10 +49,25 @@ impl Default for Inbound {
     }
 }
 
+/// What the settings say of a channel; they may write its name in another case than sources do.
+pub(super) fn of_channel<'a, T>(channels: &'a BTreeMap<String, T>, name: &str) -> Option<&'a T> {
+    let alike = || channels.iter().find(|(known, _)| same_name(known, name)).map(|(_, own)| own);
+    channels.get(name).or_else(alike)
+}
+
 impl SessionKnobs {
     pub(super) fn visit(&self, ranges: &mut Ranges) {
         let mut known: BTreeMap<(String, String), &String> = BTreeMap::new();
+        let mut people: BTreeMap<String, &String> = BTreeMap::new();
         for (person, words) in &self.identity_links {
+            let key = format!("session.identity_links.{person}");
+            let name = person.trim().to_lowercase();
+            if name.is_empty() || name.starts_with([':', '%']) {
+                ranges.wrong(&key, format_args!("{person:?}: a name begins with a letter or so"));
+            }
+            if let Some(other) = people.insert(name, person) {
+                ranges.wrong(&key, format_args!("{person:?}: it is {other:?} in lower case too"));
+            }
             for (idx, word) in words.iter().enumerate() {
                 let key = format!("session.identity_links.{person}[{idx}]");
                 let Some((channel, peer)) = word.split_once(':') else {
@@ -77,7 +92,9 @@ impl Inbound {
     /// The leading window for messages of this source.
     pub(crate) fn debounce_of(&self, source: Option<&Source>) -> Duration {
         let own = source.filter(|_| !self.channels.is_empty());
-        own.and_then(|source| self.channels.get(&source.channel)).copied().unwrap_or(self.debounce)
+        own.and_then(|source| of_channel(&self.channels, &source.channel))
+            .copied()
+            .unwrap_or(self.debounce)
     }
 
     pub(super) fn visit(&self, ranges: &mut Ranges) {
@@ -102,6 +119,16 @@ mod tests {
             words.or_default().push((*word).to_owned());
         }
         config.validate().expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn two_people_never_share_a_key_and_nobody_has_none() {
+        for name in ["", " ", ":x", "%x"] {
+            let error = error(&[(name, "telegram:1")]);
+            assert!(error.contains("begins with"), "{error}");
+        }
+        let two = error(&[("Ann", "telegram:1"), ("ann ", "telegram:2")]);
+        assert!(two.contains("\"Ann\" in lower case too"), "{two}");
     }
 
     #[test]

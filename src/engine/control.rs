@@ -106,7 +106,7 @@ impl Engine {
     }
 
     /// Sets a lane's concurrency, at once: up starts what waits, down lets running work finish.
-    /// A new name makes a new lane, with the handler of [`on_run_any`](Self::on_run_any).
+    /// A new name, or that of a removed lane, makes a lane, with the handler of [`on_run_any`](Self::on_run_any).
     ///
     /// # Errors
     /// `Invalid` for the name or the figure, `Full` beyond 1,024 lanes.
@@ -117,7 +117,10 @@ impl Engine {
         let door = if let Ok(door) = shared.doors.named(name) {
             Arc::clone(door)
         } else {
-            let door = shared.doors.open(name, settings)?;
+            let door = shared.doors.open(name, settings.clone())?;
+            if door.is_removed() {
+                door.reload(settings);
+            }
             let any = self.core.staff.handlers.get(door.id);
             door.set_inbox(any.map_or(Inbox::Never, |h| super::core::inbox(h.options)));
             door
@@ -127,12 +130,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Pauses a lane: running work finishes, nothing starts. The figure is kept.
+    /// Pauses a lane: running work finishes, nothing starts. The figure is kept. A lane that was
+    /// removed is one as long as it has work, so that nobody is stranded there.
     ///
     /// # Errors
     /// `UnknownLane`.
     pub fn pause(&self, lane: &str) -> Result<(), Error> {
-        self.shared().doors.named(lane)?.set_paused(true);
+        self.shared().doors.even_removed(lane)?.set_paused(true);
         Ok(())
     }
 
@@ -141,7 +145,7 @@ impl Engine {
     /// # Errors
     /// `UnknownLane`.
     pub fn resume(&self, lane: &str) -> Result<(), Error> {
-        let door = Arc::clone(self.shared().doors.named(lane)?);
+        let door = Arc::clone(self.shared().doors.even_removed(lane)?);
         door.set_paused(false);
         self.shared().call_all(&door);
         Ok(())

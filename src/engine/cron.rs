@@ -73,6 +73,8 @@ impl Turnstile {
 /// One job.
 struct Job {
     key: Arc<str>,
+    /// As the settings have it.
+    given: CronJob,
     message: Message,
     overlap: Overlap,
     door: Arc<Turnstile>,
@@ -83,6 +85,8 @@ struct Job {
 
 struct State {
     schedule: Schedule,
+    /// Whether the schedule is new: one that a reload leaves as it was goes on.
+    begun: Begun,
     /// The job's messages without a fate, as far as the last tick saw: at most two.
     own: Vec<Receipt>,
 }
@@ -129,7 +133,8 @@ impl Round {
     }
 
     /// Goes on where another round ends: a job of the same key knows its own messages, so that
-    /// it does not overlap itself, and schedules that were ended stay so.
+    /// it does not overlap itself; a schedule that is as before keeps its next tick, and those that
+    /// were ended stay so.
     fn follow(&mut self, before: &Self) {
         if before.door.is_ended() {
             self.door.end();
@@ -137,8 +142,12 @@ impl Round {
         before.door.end();
         for job in &self.jobs {
             if let Some(old) = before.jobs.iter().find(|old| old.key == job.key) {
-                let own = std::mem::take(&mut old.state.lock().own);
-                job.state.lock().own = own;
+                let (was, is) = (&mut *old.state.lock(), &mut *job.state.lock());
+                is.own = std::mem::take(&mut was.own);
+                if was.begun == Begun::Yes && job.ticks_like(old) {
+                    std::mem::swap(&mut is.schedule, &mut was.schedule);
+                    is.begun = Begun::Yes;
+                }
             }
         }
     }
@@ -179,9 +188,11 @@ impl Core {
         let now = read(shared);
         for job in jobs {
             let pause = {
-                let schedule = &mut job.state.lock().schedule;
-                schedule.begin(now);
-                schedule.pause(now)
+                let state = &mut *job.state.lock();
+                if std::mem::replace(&mut state.begun, Begun::Yes) == Begun::No {
+                    state.schedule.begin(now);
+                }
+                state.schedule.pause(now)
             };
             shared.timer.arm(now.engine.plus(pause), What::Chore(job));
         }
@@ -231,15 +242,25 @@ impl Job {
             .with_source(source);
         // What would be refused at every tick is refused now.
         submit::check(shared, &message).map_err(|no| wrong(job, &no.of(()).detail))?;
-        let state = Mutex::new(State { schedule, own: Vec::new() });
+        let state = Mutex::new(State { schedule, begun: Begun::No, own: Vec::new() });
         Ok(Self {
             key,
+            given: job.clone(),
             message,
             overlap: job.overlap,
             door: Arc::clone(door),
             dedupe: Arc::clone(dedupe),
             state,
         })
+    }
+
+    /// Whether both have the same times.
+    fn ticks_like(&self, other: &Self) -> bool {
+        let times = |job: &Self| {
+            let CronJob { schedule, every, timezone, .. } = job.given.clone();
+            (schedule, every, timezone)
+        };
+        times(self) == times(other)
     }
 
     /// Fires, or says that it does not.
@@ -293,12 +314,20 @@ impl Job {
 impl Chore<Closure> for Job {
     fn due(self: Arc<Self>, shared: &Arc<Shared>) {
         let now = read(shared);
-        let (tick, pause) = {
-            let schedule = &mut self.state.lock().schedule;
-            (schedule.look(now), schedule.pause(now))
-        };
-        let ended = tick == Tick::Due && self.door.pass(|| self.tick(shared)).is_none();
-        if !ended && shared.open() == Open::Open {
+        // One step for whoever ends the round: no tick is seen here and not fired.
+        let looked = self.door.pass(|| {
+            let (tick, pause) = {
+                let schedule = &mut self.state.lock().schedule;
+                (schedule.look(now), schedule.pause(now))
+            };
+            if tick == Tick::Due {
+                self.tick(shared);
+            }
+            pause
+        });
+        if let Some(pause) = looked
+            && shared.open() == Open::Open
+        {
             shared.timer.arm(now.engine.plus(pause), What::Chore(self));
         }
     }

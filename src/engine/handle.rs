@@ -52,7 +52,7 @@ impl Engine {
         let shared = self.shared();
         check_key(shared, key).map_err(|no| Error::invalid(no.of(()).detail))?;
         knobs.validate()?;
-        self.core.overrides.set(shared, key, knobs)
+        self.core.overrides.change(shared, key, |_| knobs)
     }
 
     /// The knobs that a session has of its own.

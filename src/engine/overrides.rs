@@ -9,27 +9,40 @@ use crate::run::Shared;
 use crate::sync::{Arc, Mutex};
 
 #[derive(Default)]
-pub(super) struct Overrides(Mutex<HashMap<Arc<str>, Arc<Session>>>);
+pub(super) struct Overrides {
+    /// One change at a time: it reads, pins and writes. Nothing else takes it, and no host code
+    /// runs under it.
+    turn: Mutex<()>,
+    pinned: Mutex<HashMap<Arc<str>, Arc<Session>>>,
+}
 
 impl Overrides {
-    /// Sets a session's own knobs; none at all is a reset.
-    pub(super) fn set(&self, shared: &Arc<Shared>, key: &str, own: Knobs) -> Result<(), Error> {
-        let own = (own != Knobs::default()).then(|| Box::new(own));
+    /// Sets a session's own knobs to what `change` makes of them; none at all is a reset.
+    pub(super) fn change(
+        &self,
+        shared: &Arc<Shared>,
+        key: &str,
+        change: impl FnOnce(&Knobs) -> Knobs,
+    ) -> Result<(), Error> {
+        let _turn = self.turn.lock();
         let session = shared.table.session(key);
+        let before = session.lock().machine.own().cloned().unwrap_or_default();
+        let own = change(&before);
+        let own = (own != Knobs::default()).then(|| Box::new(own));
         let unpinned = self.pin(shared, &session, own.is_some())?;
         session.lock().machine.set_own(own);
         drop(unpinned);
         Ok(())
     }
 
-    /// Pins or unpins; two locks are never held at once, so the session's comes after.
+    /// Pins or unpins; two locks of data are never held at once, so the session's comes after.
     fn pin(
         &self,
         shared: &Shared,
         session: &Arc<Session>,
         stays: bool,
     ) -> Result<Option<Arc<Session>>, Error> {
-        let mut pinned = self.0.lock();
+        let mut pinned = self.pinned.lock();
         if !stays {
             return Ok(pinned.remove(&session.key));
         }

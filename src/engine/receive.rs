@@ -55,11 +55,7 @@ impl Core {
     pub(super) fn receive(&self, message: Message) -> Result<Message, Refused> {
         let message = routed(&self.shared, message)?;
         self.notice_people(&message);
-        let text = message.text.trim_start();
-        if !(text.starts_with('/') || text.contains("/queue")) || !self.may_direct(&message) {
-            return Ok(message);
-        }
-        match ingress::read(&message.text) {
+        match self.directive(&message) {
             Directive::Absent => Ok(message),
             Directive::Wrong(words) => Err(answered(message, words)),
             Directive::Inline(knobs, text) => Ok(Self::inline(message, &knobs, text)),
@@ -71,6 +67,15 @@ impl Core {
                 Err(no) => Err(no.of(message)),
             },
         }
+    }
+
+    /// What the text is, for somebody who may use words for the queue.
+    fn directive(&self, message: &Message) -> Directive {
+        // Most texts have no slash at all.
+        if message.text.contains('/') && self.may_direct(message) {
+            return ingress::read(&message.text);
+        }
+        Directive::Absent
     }
 
     fn may_direct(&self, message: &Message) -> bool {
@@ -94,13 +99,12 @@ impl Core {
         match word {
             Word::Stop => self.stop_in_words(key),
             Word::Show => format!("{} Waiting: {}.", self.in_words(message), self.depth(key)),
-            Word::Reset => match self.overrides.set(&self.shared, key, Knobs::default()) {
+            Word::Reset => match self.overrides.change(&self.shared, key, |_| Knobs::default()) {
                 Ok(()) => format!("Reset. {}", self.in_words(message)),
                 Err(error) => error.to_string(),
             },
             Word::Set(knobs) => {
-                let before = self.own(key).unwrap_or_default();
-                match self.overrides.set(&self.shared, key, over(&before, &knobs)) {
+                match self.overrides.change(&self.shared, key, |own| over(own, &knobs)) {
                     Ok(()) => self.in_words(message),
                     Err(error) => error.to_string(),
                 }
@@ -209,6 +213,13 @@ impl Engine {
     /// `Invalid` for a source that lacks what its key needs.
     pub fn key_of(&self, message: &Message) -> Result<Arc<str>, Error> {
         key_of(&self.shared().config(), message).map_err(Error::invalid)
+    }
+
+    /// Whether [`submit`](Self::submit) would carry this message out as words for the queue, and
+    /// admit nothing: a host that waits for room does not wait with it.
+    #[must_use]
+    pub fn is_control(&self, message: &Message) -> bool {
+        matches!(self.core.directive(message), Directive::Alone(_) | Directive::Wrong(_))
     }
 
     /// What would be in force for this message, and which level says so: message, session,

@@ -77,11 +77,10 @@ fn is_reset(word: &str) -> bool {
 
 /// `/queue` in the middle of a text: an inline directive if a knob follows, else just words.
 fn inside(text: &str) -> Directive {
-    let at = text.match_indices("/queue").find(|(at, word)| {
-        text[..*at].ends_with(char::is_whitespace) && after(&text[*at..], word).is_some()
-    });
-    let Some((at, word)) = at else { return Directive::Absent };
-    let rest = after(&text[at..], word).unwrap_or("");
+    let slashes =
+        text.match_indices('/').filter(|(at, _)| text[..*at].ends_with(char::is_whitespace));
+    let mut found = slashes.filter_map(|(at, _)| Some((at, after(&text[at..], "/queue")?)));
+    let Some((at, rest)) = found.next() else { return Directive::Absent };
     match knobs(rest) {
         Ok((knobs, left)) => {
             let text = format!("{} {left}", text[..at].trim_end());
@@ -252,6 +251,10 @@ mod tests {
             panic!("inline");
         };
         assert_eq!((knobs.cap, &*text), (Some(3), "look here please"));
+        let Directive::Inline(knobs, text) = read("a/queue then\n/Queue:Steer do it") else {
+            panic!("inline");
+        };
+        assert_eq!((knobs.mode, &*text), (Some(Mode::Steer), "a/queue then do it"));
         let Directive::Inline(knobs, text) = read("/steer  use the other file") else {
             panic!("inline");
         };

@@ -152,9 +152,10 @@ impl KeyParts {
         if let ["subagent", ids @ ..] = rest {
             let ids: Vec<String> = ids.iter().map(|id| unescaped(id)).collect::<Option<_>>()?;
             let id = ids.join(":");
+            let agent = unescaped(agent)?;
             return (!id.is_empty()).then(|| Self {
                 kind: Kind::Subagent,
-                agent: (*agent).to_owned(),
+                agent,
                 id,
                 ..Self::default()
             });
@@ -293,6 +294,9 @@ mod tests {
     fn a_sub_agent_of_a_sub_agent_has_both_ids() {
         let inner = Source { id: "outer:subagent:In:ner".into(), ..source(Kind::Subagent) };
         assert_eq!(key_of(&inner, Scope::Main), "agent:main:subagent:outer:subagent:in%3aner");
+        let ours = Source { agent: "a:B".into(), ..source(Kind::Subagent) };
+        let parts = KeyParts::parse(&key_of(&ours, Scope::Main)).expect("our own");
+        assert_eq!((&*parts.agent, &*parts.id), ("a:b", "daily"));
     }
 
     #[test]

@@ -21,4 +21,4 @@ pub use source::{Kind, Source};
 pub(crate) use id::LaneId;
 pub(crate) use message::Details;
 pub(crate) use mode::words as mode_words;
-pub(crate) use source::{Route, same_route};
+pub(crate) use source::{Route, same_agent, same_name, same_route};

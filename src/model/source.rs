@@ -101,6 +101,24 @@ pub(crate) fn same_route(a: Option<&Source>, b: Option<&Source>) -> bool {
     a.map(Route::of) == b.map(Route::of)
 }
 
+/// Whether two names are one, as keys see it: case and blanks around them do not count.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    let folded = |name| str::trim(name).chars().flat_map(char::to_lowercase);
+    a == b || folded(a).eq(folded(b))
+}
+
+/// Whether two messages are for one agent, which is `main` unless named.
+pub(crate) fn same_agent(a: Option<&Source>, b: Option<&Source>) -> bool {
+    same_name(agent(a), agent(b))
+}
+
+fn agent(source: Option<&Source>) -> &str {
+    match source.map_or("", |source| source.agent.trim()) {
+        "" => "main",
+        agent => agent,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +134,15 @@ mod tests {
         let group = |peer: &str| Source { kind: Kind::Group, ..direct(peer) };
         assert!(same_route(Some(&group("ann")), Some(&group("bob"))));
         assert!(!same_route(Some(&group("ann")), Some(&direct("ann"))));
+    }
+
+    #[test]
+    fn an_agent_is_main_unless_named_and_case_does_not_count() {
+        let to = |agent: &str| Source { agent: agent.into(), ..direct("ann") };
+        assert!(
+            same_agent(None, Some(&to(" Main "))) && same_agent(Some(&to("OPS")), Some(&to("ops")))
+        );
+        assert!(!same_agent(None, Some(&to("ops"))));
     }
 
     #[test]

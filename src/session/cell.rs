@@ -236,10 +236,13 @@ impl Cell {
         self.seen.load(Ordering::Relaxed) == 1
     }
 
-    /// Whether both may answer and act together: equal route and authority.
+    /// Whether both may answer and act together: equal route and authority, and one agent, which
+    /// the host's own keys and those of hooks do not tell.
     pub(crate) fn same_origin(&self, other: &Self) -> bool {
+        let (own, its) = (self.message.source(), other.message.source());
         self.message.authority == other.message.authority
-            && crate::model::same_route(self.message.source(), other.message.source())
+            && crate::model::same_route(own, its)
+            && crate::model::same_agent(own, its)
     }
 
     /// Whether both may be messages of one batch. P2: merging needs all of these.

@@ -321,6 +321,14 @@ impl<C> Doors<C> {
         })
     }
 
+    /// The lane of this name, also one that was removed: it may still have work.
+    pub(crate) fn even_removed(&self, name: &str) -> Result<&Arc<Door<C>>, Error> {
+        match self.names.read().get(lane_name(name)) {
+            Some(id) => Ok(self.get(*id)),
+            None => self.named(name),
+        }
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Door<C>>> {
         self.doors.iter().map_while(OnceLock::get)
     }

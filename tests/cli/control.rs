@@ -122,6 +122,9 @@ fn a_reload_takes_effect_at_once_and_a_refused_one_changes_nothing() {
     let failed = program.event("control.failed");
     let detail = failed["detail"].as_str().expect("words");
     assert!(detail.contains("laneq.toml:2:15") && detail.contains("4096"), "{detail}");
+    program.signal("HUP");
+    let refused = program.event("config.refused");
+    assert_eq!(refused["detail"], detail);
     fs::write(&settings, "[lanes.main]\nconcurrency = 2\n[lanes.mine]\n").expect("a file");
     program.signal("HUP");
     let reloaded = program.event("config.reloaded");
@@ -135,4 +138,20 @@ fn a_reload_takes_effect_at_once_and_a_refused_one_changes_nothing() {
     let output = program.finish();
     output.check();
     assert_eq!((output.fate("1"), output.fate("2"), output.code), ("ran", "ran", Some(0)));
+}
+
+#[test]
+fn words_for_the_queue_do_not_wait_for_the_room_that_they_make() {
+    let settings = file("s.toml", "[queue]\nmode = \"followup\"\ncap = 1\n");
+    let settings = settings.to_str().expect("text");
+    let args = ["--config", settings, "--agent", "sleep 1000", "--when-full", "wait"];
+    let mut program = Program::start(&args);
+    program.line(r#"{"id":"1","key":"k","text":"t"}"#);
+    program.event("run.started");
+    program.line(r#"{"id":"2","key":"k","text":"t"}"#);
+    program.line(r#"{"id":"3","key":"k","text":"/stop"}"#);
+    assert_eq!(program.event("control.done")["id"], "3");
+    let output = program.finish();
+    output.check();
+    assert_eq!((output.fate("1"), output.fate("2")), ("ran", "withdrawn"));
 }

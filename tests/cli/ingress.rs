@@ -120,3 +120,46 @@ fn plain_text_of_one_sender_is_one_run_with_an_inbound_debounce() {
     let runs: Vec<_> = output.events("run.started").iter().map(|l| l["messages"].clone()).collect();
     assert_eq!(runs, [serde_json::json!(["1", "2"]), serde_json::json!(["3"])]);
 }
+
+#[test]
+fn a_reload_brings_and_changes_the_commands_of_agents() {
+    let agent = |words: &str| format!("[[agents]]\nid = \"ops\"\ncommand = \"echo {words}\"\n");
+    let settings = file("laneq.toml", "");
+    let path = settings.to_str().expect("text").to_owned();
+    let mut program = Program::start(&["--config", &path, "--agent", "echo general"]);
+    let message = r#"{"text":"t","source":{"channel":"irc","peer":"ann","agent":"ops"}}"#;
+    program.line(message);
+    assert_eq!(program.event("reply")["text"], "general");
+    for words in ["first", "second"] {
+        fs::write(&settings, agent(words)).expect("a file");
+        program.line(r#"{"control":"reload"}"#);
+        program.event("control.done");
+        program.line(message);
+        assert_eq!(program.event("reply")["text"], words);
+    }
+    program.finish().check();
+}
+
+#[test]
+fn what_an_agents_run_spawns_is_done_by_that_agent() {
+    let script = "read -r _; echo '{\"spawn\":{\"key\":\"child\",\"text\":\"t\"}}'; read -r _; \
+                  echo '{\"end\":\"parent\"}'; read -r _";
+    let plain = "sh -c 'cat > /dev/null; echo child'";
+    // The command of both is one: what it does depends on the key.
+    let both = file(
+        "both.sh",
+        &format!(
+            "if [ \"$LANEQ_KEY\" = child ]; then read -r _; \
+                    echo '{{\"end\":\"by ops\"}}'; read -r _; else {script}; fi\n"
+        ),
+    );
+    let settings = format!(
+        "[[agents]]\nid = \"ops\"\nprotocol = \"jsonl\"\ncommand = \"sh {}\"\n",
+        both.display()
+    );
+    let line = r#"{"text":"t","source":{"channel":"irc","peer":"ann","agent":"Ops"}}"#;
+    let output = sourced(&settings, &["--agent", plain], &[line]);
+    let mut replies = output.replies();
+    replies.sort_unstable();
+    assert_eq!(replies, ["by ops", "parent"]);
+}

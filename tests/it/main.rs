@@ -27,6 +27,7 @@ mod p12_drain;
 mod p_events;
 mod p_figures;
 mod p_ingress;
+mod p_ingress_names;
 mod p_reload;
 #[cfg(feature = "cron")]
 mod p_cron;

@@ -317,3 +317,17 @@ fn a_reload_replaces_the_jobs_and_a_job_still_does_not_overlap_itself() {
     assert!(bench.gate.nobody(), "no job is left");
     bench.finish();
 }
+
+#[test]
+fn a_reload_that_leaves_a_schedule_alone_keeps_its_next_tick() {
+    let hourly = || CronJob { every: Some(HOUR), ..job("a") };
+    let bench = bench_with(with([hourly()]));
+    bench.ms(50 * MINUTE);
+    let reworded = CronJob { text: "do it anew".to_owned(), ..hourly() };
+    let _ = bench.engine.reload(with([reworded, at("b", "0 0 1 1 *")])).expect("it is right");
+    bench.ms(10 * MINUTE);
+    bench.gate.pass("do it anew");
+    bench.at_rest();
+    assert!(bench.gate.nobody(), "once");
+    bench.finish();
+}

@@ -128,3 +128,21 @@ fn ten_thousand_reloads_under_load_keep_every_promise() {
     assert!(engine.stats().balances(), "P4: {:?}", engine.stats());
     assert_eq!(engine.audit().unbalanced, 0);
 }
+
+#[test]
+fn what_a_removed_and_paused_lane_holds_can_be_let_go_and_a_figure_makes_it_anew() {
+    let bench = bench_with(Config::default().with_lane("mine", 1));
+    let mine = |key: &str| Message::new(key, key).with_lane("mine");
+    bench.engine.pause("mine").expect("a lane of ours");
+    let held = bench.submit(mine("held"));
+    let _ = bench.engine.reload(Config::default()).expect("it is right");
+    bench.engine.resume("mine").expect("it has work");
+    bench.gate.pass("held");
+    assert_eq!(waits(&held).fate, Fate::Ran);
+    assert!(bench.engine.submit(mine("gone")).is_err());
+    bench.engine.set_lane("mine", Concurrency::Limit(2)).expect("a new lane");
+    let receipt = bench.submit(mine("again"));
+    bench.gate.pass("again");
+    waits(&receipt);
+    bench.finish();
+}

@@ -32,8 +32,9 @@ impl Fleet {
     }
 
     /// Takes the runs of every lane: steers reach those lanes where some agent can take them.
-    pub fn enlist(self, app: &Arc<App>, config: &Config) -> Result<(), Error> {
-        let fleet = Arc::new(self);
+    pub fn enlist(app: &Arc<App>, config: &Config) -> Result<(), Error> {
+        let settings = app.in_use();
+        let fleet = &settings.fleet;
         for lane in config.lanes.keys() {
             let plain = |protocol: &Protocol| *protocol == Protocol::Plain;
             let unsteerable = match fleet.lanes.get(lane) {
@@ -42,21 +43,21 @@ impl Fleet {
             };
             let options =
                 if unsteerable { HandlerOptions::unsteerable() } else { HandlerOptions::default() };
-            fleet.serve(&app.engine, Some(lane), options, app)?;
+            Self::serve(&app.engine, Some(lane), options, app)?;
         }
         // Lanes that a reload makes.
-        fleet.serve(&app.engine, None, HandlerOptions::default(), app)
+        Self::serve(&app.engine, None, HandlerOptions::default(), app)
     }
 
     fn serve(
-        self: &Arc<Self>,
         engine: &Engine,
         lane: Option<&String>,
         options: HandlerOptions,
         app: &Arc<App>,
     ) -> Result<(), Error> {
-        let (fleet, app) = (Arc::clone(self), Arc::clone(app));
-        let handler = move |run: &Run| fleet.handle(&app, run);
+        let app = Arc::clone(app);
+        // A run keeps to the settings that it began with.
+        let handler = move |run: &Run| app.in_use().fleet.handle(&app, run);
         match lane {
             Some(lane) => engine.on_run_with(lane, options, handler),
             None => engine.on_run_any(options, handler),

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use laneq::{
-    Cause, End, Error, Launch, Ledger, Receipt, Reply, Run, Settled, Signal, Steers, Verdict,
-    WaitError, Waiting, Why,
+    Cause, End, Error, Kind, Launch, Ledger, Message, Receipt, Reply, Run, Settled, Signal, Source,
+    Steers, Verdict, WaitError, Waiting, Why,
 };
 use serde_json::value::RawValue;
 
@@ -43,6 +43,18 @@ pub struct Serving<'run> {
     notify: bool,
     /// Notices that went out since its last request: at most one of each.
     noticed: Vec<Signal>,
+}
+
+/// A child that does not say whose it is belongs to the agent of the run that spawns it.
+fn of_agent(message: Message, run: &Run) -> Message {
+    let batch = run.batch();
+    let own = batch.messages().last().and_then(|part| part.message().source());
+    let agent = own.map_or("", |source| source.agent.trim());
+    if message.source().is_some() || agent.is_empty() {
+        return message;
+    }
+    let agent = agent.to_owned();
+    message.with_source(Source { kind: Kind::Subagent, agent, ..Source::default() })
 }
 
 fn verdict(body: Body, verdict: Verdict) -> Body {
@@ -248,6 +260,7 @@ impl<'run> Serving<'run> {
             Ok(Asked::Control(_)) => return error(body, "invalid", "a spawn is a message"),
             Err(detail) => return error(body, "invalid", &detail),
         };
+        let message = of_agent(message, self.run);
         let bytes = message.text().len();
         match self.app.books().admit(bytes, || self.run.spawn(message)) {
             Ok(receipt) => {
