@@ -135,3 +135,26 @@ fn a_failing_batch_is_retried_then_parked_and_can_be_requeued() {
     assert_eq!(output.events("run.retrying").len(), 1);
     assert_eq!((output.events("run.started").len(), output.code), (3, Some(1)));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn p9_an_agent_that_has_closed_its_output_costs_no_time() {
+    let spent = folder().join("spent");
+    // The agent looks at its parent, after a second in which there was nothing to do.
+    let agent = format!("sh -c 'exec >&-; sleep 1; cat /proc/$PPID/stat > {}'", spent.display());
+    let output = run(&["--agent", &agent], &one("x"));
+    assert_eq!((output.check().fate("1"), output.code), ("ran", Some(0)));
+    let stat = fs::read_to_string(spent).expect("written");
+    let fields = stat.rsplit_once(") ").expect("a name").1.split(' ');
+    let ticks: u64 = fields.skip(11).take(2).map(|n| n.parse::<u64>().expect("ticks")).sum();
+    assert!(ticks < 40, "{ticks} hundredths of a second of work while nothing happened");
+}
+
+#[test]
+fn all_of_an_agents_standard_error_is_forwarded_before_its_run_is_over() {
+    let output = run(&["--agent", "sh -c 'seq 5000 >&2'"], &one("x"));
+    let lines = output.stderr.lines().filter(|l| l.starts_with("[a b run 1] ")).count();
+    assert_eq!(lines, 5000);
+    let last = output.stderr.find("run 1] 5000\n").expect("the last line");
+    assert!(last < output.stderr.find("laneq: 1 messages").expect("the totals"));
+}

@@ -178,3 +178,14 @@ fn notices_arrive_unasked_once_they_are_asked_for() {
     output.check();
     assert_eq!((output.fate("2"), output.replies()), ("steered", vec!["took it"]));
 }
+
+#[test]
+fn an_agent_that_has_closed_its_input_is_heard_to_the_end() {
+    let output = talk(
+        "exec <&-\ni=0; while [ $i -lt 2000 ]; do i=$((i+1))\n\
+         echo \"{\\\"say\\\":\\\"a line that is long enough to fill every pipe: $i\\\"}\"; done\n\
+         echo '{\"end\":\"bye\"}'\n",
+    );
+    assert_eq!((output.replies().len(), output.code), (2001, Some(0)));
+    assert_eq!(output.replies().last(), Some(&"bye"));
+}
