@@ -195,6 +195,11 @@ impl Books {
         state.parked.remove(at).map(|(_, receipt)| receipt)
     }
 
+    /// Puts a parked message back that was not taken again.
+    pub fn park(&self, receipt: Receipt) {
+        self.lock().park(receipt.id(), receipt);
+    }
+
     /// The receipts of everything pending.
     pub fn all(&self) -> Vec<Receipt> {
         self.lock().pending.values().map(|pending| pending.receipt.clone()).collect()
@@ -287,11 +292,15 @@ impl State {
         if let Some(gone) = self.pending.remove(id) {
             self.bytes -= gone.bytes as u64;
             if fate == Fate::Parked {
-                self.parked.push_back((id.clone(), gone.receipt));
-                if self.parked.len() > PARKED {
-                    self.parked.pop_front();
-                }
+                self.park(id.clone(), gone.receipt);
             }
+        }
+    }
+
+    fn park(&mut self, id: MessageId, receipt: Receipt) {
+        self.parked.push_back((id, receipt));
+        if self.parked.len() > PARKED {
+            self.parked.pop_front();
         }
     }
 }

@@ -184,14 +184,18 @@ fn reload(app: &App, order: &Control) -> Answer {
 fn requeue(app: &App, order: &Control) -> Answer {
     let id = need(order.id.as_deref(), "id")?;
     let parked = app.books().unpark(id);
-    let message = parked.as_ref().and_then(|receipt| receipt.message()).cloned();
-    let Some(message) = message else {
+    let parked = parked.and_then(|receipt| Some((receipt.message().cloned()?, receipt)));
+    let Some((message, receipt)) = parked else {
         return Err(format!("no parked message has the id {id:?}"));
     };
     let bytes = message.text().len();
     let message = message.with_requeued_from(id);
     match app.books().admit(bytes, || app.engine.submit(message)) {
         Ok(receipt) => Ok(quoted(&receipt.id().to_string())),
-        Err(refused) => Err(refused.to_string()),
+        Err(refused) => {
+            // It can be asked for again when there is room.
+            app.books().park(receipt);
+            Err(refused.to_string())
+        }
     }
 }
