@@ -160,7 +160,7 @@ fn read_controls(app: &App, path: &Path) {
 fn wait_over(app: &App) -> Over {
     let mut fates = 0;
     loop {
-        let over = app.books().wait_over(fates, || app.engine.audit().is_stranded());
+        let over = app.books().wait_over(fates, || app.engine.is_stranded());
         if over != Over::Complete {
             return over;
         }
