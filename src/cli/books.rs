@@ -213,6 +213,10 @@ impl Books {
         self.lock().totals.invalid += 1;
     }
 
+    pub fn note_refused(&self) {
+        self.lock().totals.refused += 1;
+    }
+
     /// Writes one event down. Called in order, on the events' thread.
     pub fn keep(&self, event: &Event) {
         self.lock().keep(event);

@@ -5,7 +5,6 @@ use std::time::Duration;
 use laneq::{Concurrency, Error, Message, RunId, Stopped, Withdrawn};
 
 use super::app::App;
-use super::books::Ending;
 use super::fields::Control;
 use super::output::{Body, quoted};
 use super::table;
@@ -72,8 +71,8 @@ fn act(app: &App, order: &Control) -> Answer {
         "list" => Ok(list(app, order.key.as_deref())),
         "requeue" => requeue(app, order),
         "drain" => {
-            let within = order.ms.map_or(app.drain, Duration::from_millis);
-            app.books().end(Ending::Drain(within));
+            let within = order.ms.map_or(app.drain_within, Duration::from_millis);
+            app.drain(within);
             Ok("\"draining\"".to_owned())
         }
         "reload" => reload(app, order),

@@ -162,7 +162,7 @@ pub fn start(
         feed,
         bounds: input.waits.then_some(bounds),
         line_bytes,
-        drain,
+        drain_within: drain,
         args: args.clone(),
         grace,
         reaper,
