@@ -2,19 +2,22 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use laneq::{Config, Engine, Event, Fate, Message, Observer, Outcome, Record};
+use laneq::{Config, Engine, Event, Fate, Message, Observer, Outcome, Reason, Record};
 
 use super::agent::Fleet;
 use super::args::RunArgs;
-use super::books::{Books, Bounds};
+use super::books::{Books, Bounds, Ending};
 use super::console::Console;
 use super::exit::{Trouble, Troubles};
 use super::output::{self, Body};
 use super::reaper::Reaper;
 use super::setup;
 use super::writer::Writer;
+
+/// How long the end may take when it is to come at once.
+pub const MOMENT: Duration = Duration::from_secs(1);
 
 /// Hears every event: writes its line, keeps the books, notes what the exit code should tell.
 pub struct Feed {
@@ -108,9 +111,16 @@ impl App {
         self.feed.writer.wait_room(|| self.engine.events_behind());
     }
 
+    /// The end is to come within this time, also if only the reader of the output is waited for.
+    pub fn drain(&self, within: Duration) {
+        self.books().end(Ending::Drain(within));
+        self.feed.writer.limit(Instant::now().checked_add(within));
+    }
+
     /// Lets everybody go who waits, and kills every agent: the end is to come at once.
     pub fn hurry(&self) {
         self.feed.writer.hurry();
+        self.feed.writer.limit(Instant::now().checked_add(MOMENT));
         self.reaper.kill_all();
     }
 
@@ -155,6 +165,16 @@ impl App {
         let done = self.engine.reload(config).map_err(|error| error.to_string())?;
         *settings = next;
         Ok(done.to_string())
+    }
+
+    /// A message that was read, but came too late: it does not vanish. P4.
+    pub fn turn_away(&self, message: &Message) {
+        self.feed.troubles.note(Trouble::Messages);
+        self.feed.books.note_refused();
+        let key = self.engine.key_of(message).unwrap_or_default();
+        let body = Body::new().maybe(message.id(), |body, id| body.text("id", id));
+        let body = body.text("key", &key).text("reason", Reason::Draining.as_str());
+        self.say("message.refused", body.text("detail", "the program is about to end"));
     }
 
     pub fn invalid(&self, line: u64, error: &str) {

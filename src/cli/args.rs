@@ -41,8 +41,9 @@ const RUN_EXAMPLES: &str = r#"Examples:
 Input, one JSON object a line: {"text":..., "key" or "source":..., "id", "meta", "sender",
 "authority", "mode", "backlog", "lane", "priority", "payload", "media", "ttl_ms", "deadline_ms",
 "attempts", "expect_run", "at_ms"}, or {"control":"interrupt|stop|withdraw|abandon|lane|pause|
-resume|stats|list|drain", "n":7, ...}. Without `key` it is made from the source: for a direct
-message `channel:group:peer`.
+resume|reload|stats|list|requeue|drain", "n":7, ...}. Without `key` it is made from the source,
+{"channel","account","kind","peer","group","thread","agent","id"}, as `session` in the settings
+says; a group's is `agent:main:<channel>:group:<id>`.
 
 The program ends when its input has ended and everything is settled. The `[[cron]]` jobs of the
 configuration fire until then: they do not keep it alive, but what they have begun is finished.

@@ -196,6 +196,11 @@ impl Books {
         state.parked.remove(at).map(|(_, receipt)| receipt)
     }
 
+    /// Puts a parked message back that was not taken again.
+    pub fn park(&self, receipt: Receipt) {
+        self.lock().park(receipt.id(), receipt);
+    }
+
     /// The receipts of everything pending.
     pub fn all(&self) -> Vec<Receipt> {
         self.lock().pending.values().map(|pending| pending.receipt.clone()).collect()
@@ -207,6 +212,10 @@ impl Books {
 
     pub fn note_invalid(&self) {
         self.lock().totals.invalid += 1;
+    }
+
+    pub fn note_refused(&self) {
+        self.lock().totals.refused += 1;
     }
 
     /// Writes one event down. Called in order, on the events' thread.
@@ -288,11 +297,15 @@ impl State {
         if let Some(gone) = self.pending.remove(id) {
             self.bytes -= gone.bytes as u64;
             if fate == Fate::Parked {
-                self.parked.push_back((id.clone(), gone.receipt));
-                if self.parked.len() > PARKED {
-                    self.parked.pop_front();
-                }
+                self.park(id.clone(), gone.receipt);
             }
+        }
+    }
+
+    fn park(&mut self, id: MessageId, receipt: Receipt) {
+        self.parked.push_back((id, receipt));
+        if self.parked.len() > PARKED {
+            self.parked.pop_front();
         }
     }
 }

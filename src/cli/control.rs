@@ -5,7 +5,6 @@ use std::time::Duration;
 use laneq::{Concurrency, Error, Message, RunId, Stopped, Withdrawn};
 
 use super::app::App;
-use super::books::Ending;
 use super::fields::Control;
 use super::output::{Body, quoted};
 use super::table;
@@ -73,7 +72,7 @@ fn act(app: &App, order: &Control) -> Answer {
         "requeue" => requeue(app, order),
         "drain" => {
             let within = order.ms.map_or(app.in_use().drain, Duration::from_millis);
-            app.books().end(Ending::Drain(within));
+            app.drain(within);
             Ok("\"draining\"".to_owned())
         }
         "reload" => reload(app, order),
@@ -184,14 +183,18 @@ fn reload(app: &App, order: &Control) -> Answer {
 fn requeue(app: &App, order: &Control) -> Answer {
     let id = need(order.id.as_deref(), "id")?;
     let parked = app.books().unpark(id);
-    let message = parked.as_ref().and_then(|receipt| receipt.message()).cloned();
-    let Some(message) = message else {
+    let parked = parked.and_then(|receipt| Some((receipt.message().cloned()?, receipt)));
+    let Some((message, receipt)) = parked else {
         return Err(format!("no parked message has the id {id:?}"));
     };
     let bytes = message.text().len();
     let message = message.with_requeued_from(id);
     match app.books().admit(bytes, || app.engine.submit(message)) {
         Ok(receipt) => Ok(quoted(&receipt.id().to_string())),
-        Err(refused) => Err(refused.to_string()),
+        Err(refused) => {
+            // It can be asked for again when there is room.
+            app.books().park(receipt);
+            Err(refused.to_string())
+        }
     }
 }

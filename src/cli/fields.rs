@@ -76,6 +76,9 @@ pub fn read(line: &[u8]) -> Result<Asked, String> {
     let text = std::str::from_utf8(line).map_err(|error| {
         format!("invalid UTF-8 at column {}: a line is UTF-8", error.valid_up_to() + 1)
     })?;
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err("not a JSON object: a line is one, in braces".to_owned());
+    }
     if is_control(text) { control(text) } else { message(text) }
 }
 
@@ -230,6 +233,9 @@ mod tests {
             (r#"{"text":"t"}"#, "neither key nor source"),
             (r#"{"key":"k","text":"t"#, "EOF while parsing a string at column 20"),
             (r#"{"control":"stop","speed":1}"#, "speed"),
+            ("5", "not a JSON object"),
+            ("[\"k\"]", "not a JSON object"),
+            ("hello", "not a JSON object"),
         ] {
             assert!(error(line).contains(word), "{line}: {}", error(line));
         }

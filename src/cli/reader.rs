@@ -101,7 +101,9 @@ fn submit(app: &App, message: Message, bytes: usize) {
         let key = app.engine.key_of(&message).unwrap_or_default();
         app.books().wait_room(&key, bytes, || app.room_of(&message));
     }
-    if app.books().is_open() {
+    if !app.books().is_open() {
+        app.turn_away(&message);
+    } else {
         let refused = app.books().admit(bytes, || app.engine.submit(message)).err();
         // Any other refusal has been told by its event, with the reason.
         if let Some(answer) = refused.filter(|refused| refused.reason == Reason::Directive) {

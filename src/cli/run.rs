@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::app::App;
+use super::app::{App, MOMENT};
 use super::args::RunArgs;
 use super::books::{Ending, Over};
 use super::exit::{Trouble, USAGE};
@@ -19,9 +19,6 @@ use super::output::Body;
 use super::setup::{self, Input, Usage};
 use super::writer::{Line, Outlets};
 use super::{reader, status, summary};
-
-/// How long the end may take when it is to come at once.
-const MOMENT: Duration = Duration::from_secs(1);
 
 pub fn run(args: &RunArgs) -> ExitCode {
     match set_up(args) {
@@ -112,7 +109,7 @@ fn start_threads(
             }
             ends += 1;
             if ends == 1 {
-                app.books().end(Ending::Drain(app.in_use().drain));
+                app.drain(app.in_use().drain);
             } else {
                 close_at_once(app);
             }
@@ -160,7 +157,7 @@ fn read_controls(app: &App, path: &Path) {
 fn wait_over(app: &App) -> Over {
     let mut fates = 0;
     loop {
-        let over = app.books().wait_over(fates, || app.engine.audit().is_stranded());
+        let over = app.books().wait_over(fates, || app.engine.is_stranded());
         if over != Over::Complete {
             return over;
         }

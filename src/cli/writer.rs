@@ -57,6 +57,8 @@ struct State {
     life: Life,
     /// Nobody waits for room any more: the engine is being closed.
     hurried: bool,
+    /// When the last lines are given up.
+    until: Option<Instant>,
 }
 
 /// The queue of lines. Shared by everybody; one thread runs [`Writer::work`].
@@ -71,7 +73,7 @@ pub struct Writer {
 impl Writer {
     pub fn new() -> Self {
         let queue = VecDeque::new();
-        let state = State { queue, unwritten: 0, life: Life::Going, hurried: false };
+        let state = State { queue, unwritten: 0, life: Life::Going, hurried: false, until: None };
         Self { state: Mutex::new(state), work: Condvar::new(), room: Condvar::new() }
     }
 
@@ -104,20 +106,29 @@ impl Writer {
         self.room.notify_all();
     }
 
+    /// What is unwritten then is given up, if all else is over and only the reader is waited for.
+    pub fn limit(&self, until: Option<Instant>) {
+        let mut state = self.lock();
+        state.until = state.until.into_iter().chain(until).min();
+        self.room.notify_all();
+    }
+
     /// Whether the engine is being closed at once.
     pub fn is_hurried(&self) -> bool {
         self.lock().hurried
     }
 
-    /// Blocks until everything is written or `until`; answers how many lines were not.
+    /// Blocks until everything is written, or until `until`; without one, until the
+    /// [`limit`](Self::limit) if there is any. Answers how many lines were not written.
     pub fn finish(&self, until: Option<Instant>) -> u64 {
         let mut state = self.lock();
+        state.until = until.or(state.until);
         if state.life == Life::Going {
             state.life = Life::Finishing;
         }
         self.work.notify_one();
         while state.life == Life::Finishing {
-            let left = until.map(|at| at.saturating_duration_since(Instant::now()));
+            let left = state.until.map(|at| at.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
                 break;
             }
@@ -222,6 +233,14 @@ mod tests {
         writer.push(line());
         writer.push(line());
         assert_eq!(writer.finish(Some(Instant::now())), 2);
+    }
+
+    #[test]
+    fn p12_a_reader_that_stalls_is_waited_for_up_to_the_limit() {
+        let writer = Writer::new();
+        writer.push(line());
+        writer.limit(Some(Instant::now()));
+        assert_eq!(writer.finish(None), 1);
     }
 
     #[test]

@@ -31,6 +31,29 @@ impl Engine {
         }
     }
 
+    /// Whether something is pending, and all of it waits for paused lanes. Locks sessions only
+    /// while a lane is paused, up to the first that can go on.
+    #[must_use]
+    pub fn is_stranded(&self) -> bool {
+        let doors = &self.shared().doors;
+        let is_paused = |door: &Door<Closure>| door.gate.word().cap == 0;
+        if !doors.all().any(|door| is_paused(door)) {
+            return false;
+        }
+        let mut busy = false;
+        let moving = self.shared().table.find(|session| {
+            let mut locked = session.lock();
+            if locked.machine.pending() == 0 {
+                return None;
+            }
+            busy = true;
+            let waits = locked.machine.waits_for();
+            let stays = waits.is_some_and(|lane| is_paused(doors.get(lane)));
+            (!stays).then_some(())
+        });
+        busy && moving.is_none()
+    }
+
     /// Locks every session once and counts what is in it: the second view of P4.
     #[must_use]
     pub fn audit(&self) -> Audit {

@@ -135,3 +135,58 @@ fn a_failing_batch_is_retried_then_parked_and_can_be_requeued() {
     assert_eq!(output.events("run.retrying").len(), 1);
     assert_eq!((output.events("run.started").len(), output.code), (3, Some(1)));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn p9_an_agent_that_has_closed_its_output_costs_no_time() {
+    let spent = folder().join("spent");
+    // The agent looks at its parent, after a second in which there was nothing to do.
+    let agent = format!("sh -c 'exec >&-; sleep 1; cat /proc/$PPID/stat > {}'", spent.display());
+    let output = run(&["--agent", &agent], &one("x"));
+    assert_eq!((output.check().fate("1"), output.code), ("ran", Some(0)));
+    let stat = fs::read_to_string(spent).expect("written");
+    let fields = stat.rsplit_once(") ").expect("a name").1.split(' ');
+    let ticks: u64 = fields.skip(11).take(2).map(|n| n.parse::<u64>().expect("ticks")).sum();
+    assert!(ticks < 40, "{ticks} hundredths of a second of work while nothing happened");
+}
+
+#[test]
+fn all_of_an_agents_standard_error_is_forwarded_before_its_run_is_over() {
+    let output = run(&["--agent", "sh -c 'seq 5000 >&2'"], &one("x"));
+    let lines = output.stderr.lines().filter(|l| l.starts_with("[a b run 1] ")).count();
+    assert_eq!(lines, 5000);
+    let last = output.stderr.find("run 1] 5000\n").expect("the last line");
+    assert!(last < output.stderr.find("laneq: 1 messages").expect("the totals"));
+}
+
+#[test]
+fn a_parked_message_that_is_refused_can_be_requeued_later() {
+    let settings = "[queue]\nmode = \"followup\"\ncap = 1\ndrop = \"new\"\nbackoff = \"1ms\"\n";
+    let settings = file("s.toml", settings);
+    let (gate, fixed) = (fifo("gate"), folder().join("fixed"));
+    let script = file(
+        "agent.sh",
+        &format!(
+            "case $(cat) in bad) test -e {} ;; *) read -r _ < {} ;; esac\n",
+            fixed.display(),
+            gate.display()
+        ),
+    );
+    let agent = format!("sh {}", script.display());
+    let settings = settings.to_str().expect("text");
+    let mut program = Program::start(&["--agent", &agent, "--config", settings]);
+    program.line(r#"{"id":"1","key":"k","text":"bad","attempts":2}"#);
+    assert_eq!(program.event("message.fate")["fate"], "parked");
+    program.line(r#"{"id":"2","key":"k","text":"t"}"#);
+    program.wait_for("its run", |l| l["event"] == "run.started" && l["messages"][0] == "2");
+    program.line(r#"{"id":"3","key":"k","text":"t"}"#);
+    program.line(r#"{"control":"requeue","id":"1","n":1}"#);
+    assert_eq!(program.event("control.failed")["n"], 1, "the session is full");
+    program.let_go(&gate, 3, 4);
+    program.wait_for("the third", |l| l["event"] == "message.fate" && l["id"] == "3");
+    fs::write(&fixed, "").expect("a file");
+    program.line(r#"{"control":"requeue","id":"1","n":2}"#);
+    assert_eq!(program.wait_for("an answer", |l| l["n"] == 2)["event"], "control.done");
+    let output = program.finish();
+    assert_eq!(output.events("run.finished").last().expect("a run")["outcome"], "done");
+}

@@ -155,3 +155,61 @@ fn check_validates_files_and_prints_the_defaults() {
     assert_eq!(checked.status.code(), Some(2));
     assert!(stderr.contains("bad.toml:2:1") && stderr.contains("debounse"), "{stderr}");
 }
+
+#[test]
+fn p4_a_message_that_is_read_while_the_program_drains_is_refused_aloud() {
+    let gate = fifo("gate");
+    let agent = format!("sh -c 'read -r _ < {}; echo ok'", gate.display());
+    let mut program = Program::start(&["--agent", &agent]);
+    program.line(r#"{"id":"1","key":"k","text":"t"}"#);
+    program.event("run.started");
+    program.signal("TERM");
+    program.event("engine.draining");
+    program.line(r#"{"id":"2","key":"k","text":"t"}"#);
+    let refused = program.event("message.refused");
+    assert_eq!((&refused["id"], &refused["reason"]), (&"2".into(), &"draining".into()));
+    fs::write(&gate, "go\n").expect("the agent waits");
+    let output = program.wait();
+    assert_eq!((output.check().fate("1"), output.code), ("ran", Some(1)));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn p12_a_signal_ends_the_wait_for_a_reader_that_stalls() {
+    let gate = fifo("gate");
+    let agent = format!("sh -c 'read -r _ < {}; cat'", gate.display());
+    let text = format!("{{\"id\":\"1\",\"key\":\"k\",\"text\":\"{}\"}}\n", "x".repeat(300_000));
+    let input = file("input", &text);
+    let mut child = laneq()
+        .args(["run", "--agent", &agent, "--drain-ms", "50", "--stop-grace-ms", "50", "--input"])
+        .arg(input)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let until = std::time::Instant::now() + LONG;
+    let pid = child.id().to_string();
+    let mut wait = |what: &str, over: &mut dyn FnMut(&mut std::process::Child) -> bool| {
+        while !over(&mut child) {
+            if std::time::Instant::now() > until {
+                child.kill().expect("it lives");
+                panic!("waiting for {what}");
+            }
+            std::thread::yield_now();
+        }
+    };
+    // Its workers have come and gone: only the last lines are left.
+    let workers = |child: &mut std::process::Child| {
+        let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).expect("it lives");
+        let names = tasks.flatten().map(|t| fs::read_to_string(t.path().join("comm")));
+        names.flatten().any(|name| name.starts_with("laneq-main"))
+    };
+    wait("the workers", &mut |child| workers(child));
+    fs::write(&gate, "go\n").expect("the agent waits");
+    wait("their end", &mut |child| !workers(child));
+    let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(sent.expect("kill runs").success());
+    wait("its end", &mut |child| child.try_wait().expect("it can be waited for").is_some());
+    assert_eq!(child.wait().expect("it has ended").code(), Some(6));
+}

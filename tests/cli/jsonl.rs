@@ -178,3 +178,36 @@ fn notices_arrive_unasked_once_they_are_asked_for() {
     output.check();
     assert_eq!((output.fate("2"), output.replies()), ("steered", vec!["took it"]));
 }
+
+#[test]
+fn an_agent_that_has_closed_its_input_is_heard_to_the_end() {
+    let output = talk(
+        "exec <&-\ni=0; while [ $i -lt 2000 ]; do i=$((i+1))\n\
+         echo \"{\\\"say\\\":\\\"a line that is long enough to fill every pipe: $i\\\"}\"; done\n\
+         echo '{\"end\":\"bye\"}'\n",
+    );
+    assert_eq!((output.replies().len(), output.code), (2001, Some(0)));
+    assert_eq!(output.replies().last(), Some(&"bye"));
+}
+
+#[test]
+fn p5_a_steer_that_came_before_notices_were_asked_for_is_noticed() {
+    let (up, gate) = (fifo("up"), fifo("gate"));
+    let agent = jsonl(&format!(
+        "read -r _\necho up > {}\nread -r _ < {}\n\
+         echo '{{\"hello\":{{\"notify\":true}}}}'; read -r _\nread -r notice\n\
+         case $notice in *notify*steer*) ;; *) exit 1 ;; esac\n\
+         echo '{{\"take\":true}}'; read -r _\necho '{{\"end\":\"took it\"}}'; read -r _\n",
+        up.display(),
+        gate.display()
+    ));
+    let mut program =
+        Program::start(&["--agent", &agent, "--agent-protocol", "jsonl", "--deadline-ms", "20000"]);
+    program.line(r#"{"id":"1","key":"k","text":"first"}"#);
+    std::fs::read_to_string(&up).expect("the agent is up");
+    program.line(r#"{"id":"2","key":"k","text":"steer","mode":"steer"}"#);
+    program.wait_for("the steer", |l| l["event"] == "message.accepted" && l["id"] == "2");
+    write_to(&gate, "go\n");
+    let output = program.finish();
+    assert_eq!((output.check().fate("2"), output.replies()), ("steered", vec!["took it"]));
+}

@@ -56,6 +56,10 @@ pub struct Process {
     /// To the thread that writes standard input; none after its end was asked for.
     input: Option<Sender<Vec<u8>>>,
     unread: VecDeque<Vec<u8>>,
+    /// Ends when the last line of its standard error has been forwarded.
+    errors: Receiver<()>,
+    /// Its standard output has ended, perhaps long before itself.
+    silent: bool,
     app: Arc<App>,
     agent_grace: Duration,
     /// When the next, harder signal is due.
@@ -88,6 +92,7 @@ impl Process {
         let (output_tx, output) = bounded(16);
         let (events_tx, events) = unbounded();
         let (input, input_rx) = bounded(1);
+        let (errors_tx, errors) = bounded(1);
         let signals = events_tx.clone();
         run.on_signal(move |signal| {
             // The run may be over before the signal: nobody is to hear it then.
@@ -103,6 +108,8 @@ impl Process {
             events,
             input: Some(input),
             unread: VecDeque::new(),
+            errors,
+            silent: false,
             app: Arc::clone(app),
             agent_grace: agent.grace,
             harder: None,
@@ -117,6 +124,7 @@ impl Process {
                 None => Ok(()),
                 Some(pipe) => spawn("laneq-agent-err", move || {
                     super::forward(&console.console, pipe, &key, id);
+                    drop(errors_tx);
                 }),
             });
         match started {
@@ -129,9 +137,11 @@ impl Process {
         }
     }
 
-    /// Queues bytes for its standard input. Never blocks.
+    /// Queues bytes for its standard input, unless nobody reads there any more. Never blocks.
     pub fn write(&mut self, bytes: impl Into<Vec<u8>>) {
-        self.unread.push_back(bytes.into());
+        if self.input.is_some() {
+            self.unread.push_back(bytes.into());
+        }
     }
 
     /// Its standard input ends after what is queued.
@@ -157,7 +167,8 @@ impl Process {
     fn select(&mut self, until: Option<Instant>) -> Option<Heard> {
         let mut select = Select::new();
         let events = select.recv(&self.events);
-        let output = (self.unread.len() < UNREAD).then(|| select.recv(&self.output));
+        let heard = !self.silent && self.unread.len() < UNREAD;
+        let output = heard.then(|| select.recv(&self.output));
         let input = self.input.as_ref().filter(|_| !self.unread.is_empty());
         let sending = input.map(|input| select.send(input));
         let ready = match until {
@@ -169,7 +180,12 @@ impl Process {
         };
         match ready.index() {
             at if at == events => Some(ready.recv(&self.events).unwrap_or(Heard::Exited)),
-            at if Some(at) == output => Some(ready.recv(&self.output).unwrap_or(Heard::Silent)),
+            at if Some(at) == output => {
+                let heard = ready.recv(&self.output).unwrap_or(Heard::Silent);
+                // A channel that has ended is ready for ever.
+                self.silent = matches!(heard, Heard::Silent);
+                Some(heard)
+            }
             at if Some(at) == sending => {
                 let bytes = self.unread.pop_front().unwrap_or_default();
                 let ends = bytes.is_empty();
@@ -209,11 +225,15 @@ impl Process {
         let _ = kill_process_group(self.group, signal);
     }
 
-    /// Ends what is left of the group, and reaps the process.
+    /// Ends what is left of the group, and reaps the process. What it wrote to its standard error
+    /// has been forwarded then.
     pub fn end(&mut self) -> io::Result<ExitStatus> {
         self.signal(rustix::process::Signal::KILL);
         self.app.reaper.ended(self.group);
-        self.child.wait()
+        let status = self.child.wait();
+        // Nothing is ever sent: it ends, or takes too long.
+        let _ = self.errors.recv_timeout(REST);
+        status
     }
 
     /// The rest of the output, after the end.

@@ -65,8 +65,27 @@ struct Fields {
 
 const ASKS: &str = "hello, plan, tool, settle, boundary, take, steerable, say, spawn, wait, end";
 
+/// A line that cannot be served.
+#[derive(Debug)]
+pub struct Wrong {
+    /// Its number, if it can be read as far as that.
+    pub n: Option<Box<RawValue>>,
+    pub detail: String,
+}
+
 /// Reads a request; the error says what is wrong, beside the number if there is one.
-pub fn read(line: &[u8]) -> Result<Request, String> {
+pub fn read(line: &[u8]) -> Result<Request, Wrong> {
+    #[derive(Deserialize)]
+    struct Peek {
+        n: Option<Box<RawValue>>,
+    }
+    parse(line).map_err(|detail| {
+        let n = serde_json::from_slice(line).ok().and_then(|peek: Peek| peek.n);
+        Wrong { n, detail }
+    })
+}
+
+fn parse(line: &[u8]) -> Result<Request, String> {
     let fields: Fields = serde_json::from_slice(line)
         .map_err(|error| error.to_string().replace("at line 1 column", "at column"))?;
     let mut found = Vec::new();
@@ -137,6 +156,14 @@ mod tests {
     fn a_line_that_asks_for_nothing_or_for_two_things_is_an_error() {
         for line in ["{}", r#"{"take":true,"boundary":true}"#, r#"{"take":false}"#, "garbage"] {
             assert!(read(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_read_keeps_its_number() {
+        for line in [r#"{"n":7,"tool":"start"}"#, r#"{"n":7,"colour":1}"#, r#"{"n":7}"#] {
+            let n = read(line.as_bytes()).expect_err("it is wrong").n;
+            assert_eq!(n.as_ref().map(|n| n.get()), Some("7"), "{line}");
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Serving<'run> {
     spawned: HashMap<String, Receipt>,
     waits: Vec<(Number, Waiting<'run, Reply>)>,
     notify: bool,
+    /// A steer came before it asked for notices.
+    missed: bool,
     /// Notices that went out since its last request: at most one of each.
     noticed: Vec<Signal>,
 }
@@ -92,6 +94,7 @@ impl<'run> Serving<'run> {
             spawned: HashMap::new(),
             waits: Vec::new(),
             notify: false,
+            missed: false,
             noticed: Vec::new(),
         }
     }
@@ -100,7 +103,9 @@ impl<'run> Serving<'run> {
     pub fn serve(&mut self, line: &[u8]) -> Option<String> {
         let request = match request::read(line) {
             Ok(request) => request,
-            Err(detail) => return Some(error(Body::new(), "invalid", &detail).object()),
+            Err(wrong) => {
+                return Some(error(numbered(&wrong.n), "invalid", &wrong.detail).object());
+            }
         };
         self.noticed.clear();
         if let Some(taken) = self.taken.take() {
@@ -117,6 +122,7 @@ impl<'run> Serving<'run> {
 
     /// The notice of a signal, if the agent asked for notices and has none of it unread.
     pub fn notice(&mut self, signal: Signal) -> Option<String> {
+        self.missed |= signal == Signal::Steer && !self.notify;
         let body = match (signal, self.run.stopped()) {
             _ if !self.notify || self.noticed.contains(&signal) => return None,
             (Signal::Steer, _) => Body::new().text("notify", "steer"),
@@ -129,13 +135,17 @@ impl<'run> Serving<'run> {
         Some(body.object())
     }
 
-    /// The answers of the waits that are due.
+    /// The notice of what came before notices were asked for, and the answers of the waits that
+    /// are due.
     pub fn due(&mut self) -> Vec<String> {
+        let missed = self.notify && std::mem::take(&mut self.missed);
+        let late = missed.then(|| self.notice(Signal::Steer)).flatten();
         let (due, waits) =
             std::mem::take(&mut self.waits).into_iter().partition(|(_, w)| w.ready());
         self.waits = waits;
         let due: Vec<(Number, Waiting<'run, Reply>)> = due;
-        due.into_iter().map(|(n, wait)| self.waited(&n, wait.finish()).object()).collect()
+        let answers = due.into_iter().map(|(n, wait)| self.waited(&n, wait.finish()).object());
+        late.into_iter().chain(answers).collect()
     }
 
     fn waited(&mut self, n: &Number, result: Result<Settled, WaitError>) -> Body {
@@ -234,6 +244,7 @@ impl<'run> Serving<'run> {
 
     /// Hands steers to the agent; they are delivered with its next request.
     fn give(&mut self, body: Body, steers: Steers<'run>) -> Body {
+        self.missed = false;
         let messages: Vec<String> = steers.messages().map(first::message).collect();
         self.taken = Some(steers).filter(|steers| !steers.is_empty());
         body.raw("steers", &format!("[{}]", messages.join(",")))
