@@ -81,11 +81,12 @@ fn a_closed_output_ends_the_program_with_6() {
 
 #[test]
 fn agents_do_not_outlive_a_program_that_is_killed() {
-    let up = fifo("up");
-    let agent = endless(&up);
-    let mut program = Program::start(&["--agent", &agent]);
+    // What it says is heard only once the helper knows of it.
+    let script = "read -r _\necho \"{\\\"say\\\":\\\"$$\\\"}\"\nwhile :; do sleep 1; done\n";
+    let agent = format!("sh {}", file("agent.sh", script).display());
+    let mut program = Program::start(&["--agent", &agent, "--agent-protocol", "jsonl"]);
     program.line(r#"{"id":"1","key":"k","text":"t"}"#);
-    let pid = fs::read_to_string(&up).expect("the agent is up").trim().to_owned();
+    let pid = program.event("reply")["text"].as_str().expect("its number").to_owned();
     program.signal("KILL");
     program.wait();
     // The helper acts when it sees the end of its pipe: this is the only thing to wait for.
