@@ -18,6 +18,7 @@ fn paced(handles: &[Session], n: u32, pace: Duration) -> Result<Histogram<u64>, 
     let began = Instant::now();
     for (number, handle) in (0..n).zip(handles.iter().cycle()) {
         let due = began + pace * number;
+        // The pace is the workload: submits come at even times.
         thread::sleep(due.saturating_duration_since(Instant::now()));
         let started = started.clone();
         let submitted = Instant::now();
@@ -67,6 +68,7 @@ pub(super) fn beside_sleepers(scale: Scale, lane: &str) -> Result<Vec<Row>, Fail
         for handle in &sleepers {
             let asleep = Arc::clone(&asleep);
             handle.fire(move |_| {
+                // The sleep is the workload: runs that block their lane.
                 thread::sleep(SLEEP);
                 drop(asleep);
             })?;
