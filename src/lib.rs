@@ -21,6 +21,7 @@ mod model;
 mod config;
 mod time;
 mod watch;
+mod store;
 mod session;
 mod run;
 mod lane;
@@ -35,8 +36,10 @@ pub use config::{
     Agent, Concurrency, Config, CronJob, EngineKnobs, Given, InForce, Inbound, JournalKnobs, Lane,
     Level, Limits, Overlap, Queue, SessionKnobs, Sync, TranscriptKnobs,
 };
+#[cfg(feature = "journal")]
+pub use engine::Recovered;
 pub use engine::{
-    Builder, Closed, DrainReport, Engine, Line, Reloaded, Session, Stopped, StuckRun,
+    Admission, Builder, Closed, DrainReport, Engine, Line, Reloaded, Session, Stopped, StuckRun,
 };
 pub use ingress::KeyParts;
 pub use lane::HandlerOptions;
@@ -50,6 +53,8 @@ pub use run::{
     Receipt, Refused, Run, Signal, SpawnRefused, Steers, Waiting, Why,
 };
 pub use session::{Cancelled, Registration, Token, Verdict, Withdrawn};
+#[cfg(feature = "journal")]
+pub use store::{Change, Journal, JournalError, RedbJournal, Table};
 pub use time::ManualClock;
 pub use watch::{
     Audit, Event, LaneStats, Observer, Percentiles, Phase, Placement, Record, Ring, Spoken, Stats,

@@ -139,6 +139,7 @@ fn body(event: &Event) -> Option<Body> {
         Event::SessionShared { key, peers } => body.key(key).number("peers", (*peers).into()),
         Event::SummaryDiscarded { key, count } => body.key(key).number("count", (*count).into()),
         Event::Config { detail, .. } => body.text("detail", detail),
+        Event::JournalFailed { error } => body.text("detail", error),
         Event::CronSkipped { key, detail } => body.key(key).text("detail", detail),
         Event::Note { detail, .. } => inner(body, detail),
         event => of_run(body, event),

@@ -4,6 +4,7 @@ use super::Engine;
 use super::core::Core;
 use super::cron::{self, Cron};
 use super::overrides::Overrides;
+use super::recover::{self, Own};
 use super::submit;
 use crate::config::Config;
 use crate::ingress::Dedupe;
@@ -21,6 +22,7 @@ pub struct Builder {
     config: Config,
     clock: Option<ManualClock>,
     hooks: Hooks,
+    journal: Option<Own>,
 }
 
 /// One message of a batch, as a renderer sees it.
@@ -35,7 +37,7 @@ pub struct Line<'a> {
 
 impl Builder {
     pub(super) fn new(config: Config) -> Self {
-        Self { config, clock: None, hooks: Hooks::default() }
+        Self { config, clock: None, hooks: Hooks::default(), journal: None }
     }
 
     /// A clock that is turned by hand, with [`Engine::advance`]: for tests and simulations.
@@ -77,6 +79,13 @@ impl Builder {
         self
     }
 
+    /// A journal of the host's own, in place of the file that `journal.path` names.
+    #[cfg(feature = "journal")]
+    pub fn journal(mut self, journal: Box<dyn crate::store::Journal>) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
     /// What [`start`](Self::start) would say of the settings, schedules included. Nothing starts.
     ///
     /// # Errors
@@ -90,7 +99,7 @@ impl Builder {
     ///
     /// # Errors
     /// `Invalid` for a setting out of range, or a schedule that cannot be understood or never
-    /// comes; `System` if no thread can be started.
+    /// comes; `System` if no thread can be started; `Journal` if the journal cannot be opened.
     pub fn start(mut self) -> Result<Engine, Error> {
         self.config.resolve()?;
         let dedupe = Arc::new(Dedupe::default());
@@ -99,13 +108,16 @@ impl Builder {
             waits: WaitGraph::default(),
             tools: par::Pool::new(self.config.engine.tool_threads),
             submit: Box::new(move |shared, message, origin, depth| {
-                submit::message(shared, &known, message, origin, depth)
+                submit::message(shared, &known, message, submit::By { origin, depth })
             }),
         };
         let staff = Arc::new(Staff::new(LANES_MAX, crew));
         let clock = self.clock.clone().map_or_else(Clock::real, Clock::Manual);
         let hire: Arc<dyn crate::session::Hire<_>> = Arc::clone(&staff) as Arc<_>;
-        let shared = Arc::new(Shared::new(self.config, clock, hire, self.hooks));
+        let (recovery, jots) = recover::open(self.journal, &self.config, &clock)?;
+        let mut shared = Shared::new(self.config, clock, hire, self.hooks);
+        shared.jots = jots;
+        let shared = Arc::new(shared);
         // `main` is lane 0; the others follow by name.
         let lanes = shared.config().lanes.clone();
         let main = lanes.get_key_value("main");
@@ -117,8 +129,18 @@ impl Builder {
         let (people, reloading) = (Mutex::default(), Mutex::default());
         let cron = Cron::new(&shared, &dedupe)?;
         let manual = self.clock;
-        let core =
-            Core { shared, staff, helpers, overrides, people, reloading, cron, dedupe, manual };
+        let core = Core {
+            shared,
+            staff,
+            helpers,
+            overrides,
+            people,
+            reloading,
+            cron,
+            dedupe,
+            recovery,
+            manual,
+        };
         core.start_helpers()?;
         let shared = &core.shared;
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));

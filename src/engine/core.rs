@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::builder::Builder;
 use super::cron::Cron;
 use super::overrides::Overrides;
+use super::recover::Recovery;
 use crate::config::Config;
 use crate::ingress::Dedupe;
 use crate::lane::{Handler, HandlerOptions, Staff};
@@ -43,6 +44,9 @@ pub(super) struct Core {
     pub(super) reloading: Mutex<()>,
     pub(super) cron: Cron,
     pub(super) dedupe: Arc<Dedupe>,
+    /// Set with a journal: what it kept comes back once.
+    #[cfg_attr(not(feature = "journal"), allow(dead_code, reason = "never set then"))]
+    pub(super) recovery: Option<Recovery>,
     /// Set for tests: time moves by hand.
     pub(super) manual: Option<crate::time::ManualClock>,
 }

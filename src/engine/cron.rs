@@ -5,13 +5,15 @@
 use std::time::SystemTime;
 
 use super::Engine;
+use super::admission::Admission;
 use super::core::Core;
-use super::submit;
+use super::journaled;
+use super::submit::{self, By};
 use crate::config::{Config, CronJob, Overlap};
 use crate::ingress::{Dedupe, Now, Schedule, Tick, key};
 use crate::model::{Error, Kind, Message, Mode, Source};
 use crate::run::{Closure, Receipt, Shared};
-use crate::session::{Chore, Open, Origin, Place, What};
+use crate::session::{Chore, Open, Place, What};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::on::{Thread, acting_as};
 use crate::sync::{Arc, Mutex, thread};
@@ -88,7 +90,7 @@ struct State {
     /// Whether the schedule is new: one that a reload leaves as it was goes on.
     begun: Begun,
     /// The job's messages without a fate, as far as the last tick saw: at most two.
-    own: Vec<Receipt>,
+    own: Vec<Asked>,
 }
 
 /// What a tick comes to.
@@ -175,7 +177,7 @@ impl Core {
     pub(super) fn begin_schedules(&self) {
         let shared = &self.shared;
         let ready = shared.doors.named(LANE).is_ok_and(|door| self.staff.has_handler(door.id));
-        if !ready {
+        if !ready || !self.is_recovered() {
             return;
         }
         let jobs = {
@@ -282,32 +284,61 @@ impl Job {
 
     fn meets(&self) -> Meets {
         let own = &mut self.state.lock().own;
-        own.retain(|receipt| receipt.settled().is_none());
+        *own = std::mem::take(own).into_iter().filter_map(Asked::still).collect();
         if own.is_empty() {
             return Meets::Nothing;
         }
-        // Only a hint: one that starts just now starts after this tick, and stands for it.
-        let runs = |receipt: &Receipt| {
-            receipt.cell.as_ref().is_some_and(|cell| cell.standing.place() == Place::Started)
-        };
         match self.overlap {
             Overlap::Skip => Meets::Enough("skipped"),
-            Overlap::Coalesce if own.iter().all(runs) => Meets::Running,
+            Overlap::Coalesce if own.iter().all(Asked::runs) => Meets::Running,
             Overlap::Coalesce => Meets::Enough("coalesced"),
         }
     }
 
+    fn ask(&self, shared: &Arc<Shared>) -> Result<Asked, (Message, submit::No)> {
+        let (message, by) = (self.message.clone(), By::OUTSIDE);
+        let Some(jots) = &shared.jots else {
+            return submit::admit(shared, &self.dedupe, None, message, by).map(Asked::Accepted);
+        };
+        journaled::ready(shared, jots, &self.dedupe, None, message, by).map(Asked::Asked)
+    }
+
     fn submit(&self, shared: &Arc<Shared>) {
         // P7: as on the timer thread, whoever turns the clock: the host's summarizer is not called.
-        let admit =
-            || submit::admit(shared, &self.dedupe, None, self.message.clone(), Origin::Outside, 0);
-        match acting_as(Thread::Timer, None, admit) {
-            Ok(receipt) => self.state.lock().own.push(receipt),
+        let asked = acting_as(Thread::Timer, None, || self.ask(shared));
+        match asked {
+            Ok(asked) => self.state.lock().own.push(asked),
             // A drain or a close came first: there is nobody to tell.
             Err(_) if shared.open() != Open::Open => {}
             // P4: the refusal is counted, and its event has the reason.
             Err((message, no)) => drop(no.told(shared, message)),
         }
+    }
+}
+
+/// A message of a job that has no fate, as far as anybody has looked.
+enum Asked {
+    /// On its way through the journal: the timer does not wait for it.
+    Asked(Admission),
+    Accepted(Receipt),
+}
+
+impl Asked {
+    /// What is left of it once it is looked at again: nothing if it was refused or has its fate.
+    fn still(self) -> Option<Self> {
+        match self {
+            Self::Asked(asked) if !asked.is_decided() => Some(Self::Asked(asked)),
+            Self::Asked(decided) => decided.wait().ok().map(Self::Accepted)?.still(),
+            Self::Accepted(receipt) => {
+                receipt.settled().is_none().then_some(Self::Accepted(receipt))
+            }
+        }
+    }
+
+    /// Only a hint: one that starts just now starts after this tick, and stands for it.
+    fn runs(&self) -> bool {
+        let Self::Accepted(Receipt { cell: Some(cell), .. }) = self else { return false };
+        cell.standing.place() == Place::Started
     }
 }
 

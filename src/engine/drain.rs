@@ -134,6 +134,9 @@ impl Core {
         if !all_gone {
             self.fence();
         }
+        if let Some(jots) = &self.shared.jots {
+            jots.end();
+        }
         let mut joined = true;
         for helper in self.helpers.lock().iter_mut() {
             joined &= helper.join(until) == Waited::Set;

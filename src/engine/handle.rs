@@ -3,11 +3,11 @@
 use super::Engine;
 use super::closures::{fire, task};
 use super::core::Core;
-use super::submit::{check_key, message_from};
+use super::submit::{By, check_key, message_from};
 use crate::ingress::Dedupe;
 use crate::model::{Error, Knobs, Message, Reason};
 use crate::run::{Closure, Receipt, Refused, Run, Shared};
-use crate::session::{Door, Origin};
+use crate::session::Door;
 use crate::sync::{Arc, Weak};
 
 /// A key, looked up once. Holding it keeps the session's entry in the table. Cheap to clone.
@@ -109,10 +109,13 @@ impl Session {
             return Err(Refused::new(message, Reason::Invalid, detail));
         }
         let message = match self.core.upgrade() {
-            Some(core) => core.receive(message)?,
+            Some(core) => {
+                core.recovered();
+                core.receive(message)?
+            }
             None => message,
         };
         let known = Some((&self.keyed, self.door.id));
-        message_from(&self.shared, &self.dedupe, known, message, Origin::Outside, 0)
+        message_from(&self.shared, &self.dedupe, known, message, By::OUTSIDE)
     }
 }

@@ -1,6 +1,7 @@
 //! The engine: what a Rust host holds.
 
 mod abandon;
+mod admission;
 mod builder;
 mod closures;
 mod control;
@@ -8,16 +9,25 @@ mod core;
 mod cron;
 mod drain;
 mod handle;
+mod journaled;
 mod overrides;
 mod receive;
+#[cfg(feature = "journal")]
+mod recover;
+#[cfg(not(feature = "journal"))]
+#[path = "recover_off.rs"]
+mod recover;
 mod reload;
 mod ready;
 mod stats;
 mod submit;
 
+pub use admission::Admission;
 pub use builder::{Builder, Line};
 pub use control::Stopped;
 pub use core::Engine;
 pub use drain::{Closed, DrainReport, StuckRun};
 pub use handle::Session;
+#[cfg(feature = "journal")]
+pub use recover::Recovered;
 pub use reload::Reloaded;

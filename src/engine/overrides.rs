@@ -30,7 +30,26 @@ impl Overrides {
         let own = change(&before);
         let own = (own != Knobs::default()).then(|| Box::new(own));
         let unpinned = self.pin(shared, &session, own.is_some())?;
+        if let Some(jots) = &shared.jots {
+            jots.knobs(key, own.as_deref());
+        }
         session.lock().machine.set_own(own);
+        drop(unpinned);
+        Ok(())
+    }
+
+    /// Knobs that a journal has kept.
+    #[cfg(feature = "journal")]
+    pub(super) fn put_back(
+        &self,
+        shared: &Arc<Shared>,
+        key: &str,
+        knobs: Knobs,
+    ) -> Result<(), Error> {
+        let _turn = self.turn.lock();
+        let session = shared.table.session(key);
+        let unpinned = self.pin(shared, &session, true)?;
+        session.lock().machine.set_own(Some(Box::new(knobs)));
         drop(unpinned);
         Ok(())
     }

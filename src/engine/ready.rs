@@ -13,13 +13,13 @@ pub(super) struct Ready<'a> {
     /// The host's line about it, should it have to give way.
     pub(super) summary: Option<Box<str>>,
     /// Of its id.
-    pub(super) claim: Option<Claim<'a>>,
+    pub(super) claim: Option<Claim>,
 }
 
 impl<'a> Ready<'a> {
     pub(super) fn of(
         shared: &'a Shared,
-        dedupe: &'a Dedupe,
+        dedupe: &'a Arc<Dedupe>,
         message: &Message,
         known: Option<LaneId>,
     ) -> Result<Self, No> {

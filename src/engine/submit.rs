@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use crate::config::check::lane_name;
-use crate::ingress::Dedupe;
+use crate::ingress::{Claim, Dedupe};
 use crate::model::{Error, LaneId, Message, Reason};
 use crate::run::{Closure, Receipt, Refused, Session, Shared};
-use crate::session::{Cell, Door, Landed, NotAdmitted, Origin};
+use crate::session::{Cell, Door, Landed, NotAdmitted, Origin, Place};
 use crate::sync::Arc;
 use crate::sync::on::confined_to;
 use crate::watch::{Count, Room};
 
 use super::Engine;
+use super::admission::Admission;
+use super::journaled::{journaled, may_wait};
 use super::ready::Ready;
 use super::receive::routed;
 
@@ -20,7 +22,7 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Engine {
     /// Submits a message. Never waits for a lane; it may wait for the session's lock, which is
-    /// never held while host code runs.
+    /// never held while host code runs. With a journal it blocks until the message is committed.
     ///
     /// A message with an [id](Message::with_id) is accepted once: for `inbound.dedupe_window`, a
     /// message of the same id, route and session key is a `Duplicate`, and its refusal carries the
@@ -32,8 +34,31 @@ impl Engine {
     /// refusal: the text was `/stop`, `/queue ...` or the like, it was carried out, and the detail
     /// is the answer for the person.
     pub fn submit(&self, message: Message) -> Result<Receipt, Refused> {
+        self.core.recovered();
         let message = self.core.receive(message)?;
-        message_from(self.shared(), &self.core.dedupe, None, message, Origin::Outside, 0)
+        message_from(self.shared(), &self.core.dedupe, None, message, By::OUTSIDE)
+    }
+
+    /// Submits a message without waiting for the journal: whether it was accepted arrives later,
+    /// so that one thread can fill a commit with many. Messages of one thread keep their order.
+    /// Without a journal it is decided at once.
+    ///
+    /// # Errors
+    /// What can be said at once; other refusals arrive with the [`Admission`].
+    pub fn submit_nowait(&self, message: Message) -> Result<Admission, Refused> {
+        self.core.recovered();
+        let message = self.core.receive(message)?;
+        let (shared, dedupe) = (self.shared(), &self.core.dedupe);
+        match &shared.jots {
+            None => Ok(Admission::decided(Ok(message_from(
+                shared,
+                dedupe,
+                None,
+                message,
+                By::OUTSIDE,
+            )?))),
+            Some(jots) => journaled(shared, jots, dedupe, None, message, By::OUTSIDE),
+        }
     }
 }
 
@@ -146,39 +171,53 @@ pub(super) fn may_leave(shared: &Shared, door: &Door<Closure>) -> Result<(), No>
     }
 }
 
+/// Who submits, and how deep below a message from outside.
+#[derive(Clone, Copy)]
+pub(super) struct By {
+    pub(super) origin: Origin,
+    pub(super) depth: u8,
+}
+
+impl By {
+    pub(super) const OUTSIDE: Self = Self { origin: Origin::Outside, depth: 0 };
+}
+
 /// The engine's submit, as runs call it for their children.
 pub(super) fn message(
     shared: &Arc<Shared>,
-    dedupe: &Dedupe,
+    dedupe: &Arc<Dedupe>,
     message: Message,
-    origin: Origin,
-    depth: u8,
+    by: By,
 ) -> Result<Receipt, Refused> {
     let message = routed(shared, message)?;
-    message_from(shared, dedupe, None, message, origin, depth)
+    message_from(shared, dedupe, None, message, by)
 }
 
 /// Submits a message whose session or lane the caller may know already.
 pub(super) fn message_from(
     shared: &Arc<Shared>,
-    dedupe: &Dedupe,
+    dedupe: &Arc<Dedupe>,
     known: Option<(&Arc<Session>, LaneId)>,
     message: Message,
-    origin: Origin,
-    depth: u8,
+    by: By,
 ) -> Result<Receipt, Refused> {
-    admit(shared, dedupe, known, message, origin, depth)
-        .map_err(|(message, no)| no.told(shared, message))
+    match &shared.jots {
+        None => admit(shared, dedupe, known, message, by)
+            .map_err(|(message, no)| no.told(shared, message)),
+        Some(jots) => {
+            may_wait().map_err(|no| no.of(message.clone()))?;
+            journaled(shared, jots, dedupe, known, message, by)?.wait()
+        }
+    }
 }
 
 /// The same, before anybody is told of a refusal.
 pub(super) fn admit(
     shared: &Arc<Shared>,
-    dedupe: &Dedupe,
+    dedupe: &Arc<Dedupe>,
     known: Option<(&Arc<Session>, LaneId)>,
     message: Message,
-    origin: Origin,
-    depth: u8,
+    by: By,
 ) -> Result<Receipt, (Message, No)> {
     let lane = known.map(|(_, lane)| lane);
     let Ready { door, summary, claim } = match Ready::of(shared, dedupe, &message, lane) {
@@ -193,31 +232,59 @@ pub(super) fn admit(
             &found
         }
     };
-    let now = shared.now();
-    let mut cell = cell(shared, message, session.serial, door, now);
-    (cell.summary, cell.depth) = (summary, depth);
-    let cell = Arc::new(cell);
-    let admitted = |answer: &Result<Landed, _>| {
+    let mut cell = cell(shared, message, session.serial, door, shared.now());
+    (cell.summary, cell.depth) = (summary, by.depth);
+    enter(shared, session, Arc::new(cell), by.origin, claim)
+}
+
+/// The one step in which a message becomes its session's.
+pub(super) fn enter(
+    shared: &Arc<Shared>,
+    session: &Arc<Session>,
+    cell: Arc<Cell>,
+    origin: Origin,
+    claim: Option<Claim>,
+) -> Result<Receipt, (Message, No)> {
+    let admitted = |(answer, place): &(Result<Landed, _>, Place)| {
         // A claim that does not land is dropped here: the id is free again.
         if let (Some(claim), Ok(landed)) = (claim, answer) {
             claim.land(&Receipt::of(&cell, *landed));
         }
+        if let (Some(jots), Ok(_)) = (&shared.jots, answer) {
+            jots.landed(&cell, *place);
+        }
     };
-    match shared.transition_then(session, now, |m, cx| m.admit(&cell, origin, cx), admitted) {
+    let (answer, _) = shared.transition_then(
+        session,
+        shared.now(),
+        |m, cx| {
+            let (next, answer) = m.admit(&cell, origin, cx);
+            (next, (answer, cell.standing.place()))
+        },
+        admitted,
+    );
+    match answer {
         Ok(landed) => {
             shared.counters.add(Count::Accepted, 1);
             Ok(Receipt::of(&cell, landed))
         }
         Err(NotAdmitted { reason, detail }) => {
-            // Nobody else has seen the cell: the message comes home as it was.
-            let message = Arc::into_inner(cell).expect("a refused cell is the caller's").message;
-            give_room(shared, message.bytes() as u64);
-            Err((message, no(reason, detail)))
+            if let Some(jots) = &shared.jots {
+                jots.refused(&cell);
+            }
+            Err((turned_away(shared, cell), no(reason, detail)))
         }
     }
 }
 
-fn cell(
+/// Nobody else has seen the cell: the message comes home as it was.
+pub(super) fn turned_away(shared: &Shared, cell: Arc<Cell>) -> Message {
+    let message = Arc::into_inner(cell).expect("a refused cell is the caller's").message;
+    give_room(shared, message.bytes() as u64);
+    message
+}
+
+pub(super) fn cell(
     shared: &Shared,
     message: Message,
     serial: u64,

@@ -65,11 +65,11 @@ enum State {
 
 /// What to do with a message.
 #[must_use]
-pub(crate) enum Entered<'a> {
+pub(crate) enum Entered {
     /// It has no id, or is not to be deduplicated.
     Exempt,
     /// It is the first of its id, unless it is refused.
-    First(Claim<'a>),
+    First(Claim),
     /// This one came first.
     Duplicate(Receipt),
 }
@@ -77,8 +77,8 @@ pub(crate) enum Entered<'a> {
 /// An id whose message is about to be admitted; dropped without [`land`](Self::land), it is
 /// forgotten. P7: no host code may run meanwhile.
 #[must_use]
-pub(crate) struct Claim<'a> {
-    dedupe: &'a Dedupe,
+pub(crate) struct Claim {
+    dedupe: Arc<Dedupe>,
     print: Print,
     number: u64,
     slot: Arc<Slot>,
@@ -95,11 +95,11 @@ impl Dedupe {
     /// Looks a message up, and claims its id if it is the first. May wait for the claim of
     /// another thread, which is as short as a session's lock.
     pub(crate) fn enter(
-        &self,
+        self: &Arc<Self>,
         knobs: &Inbound,
         message: &Message,
         now: impl Fn() -> Moment,
-    ) -> Entered<'_> {
+    ) -> Entered {
         let off = knobs.dedupe_window.is_zero() || knobs.dedupe_entries == 0;
         if message.id.is_none() || off || message.requeued_from().is_some() {
             return Entered::Exempt;
@@ -109,7 +109,7 @@ impl Dedupe {
         loop {
             let (look, number, slot) = self.look(print, knobs, now());
             if let Look::Claimed = look {
-                return Entered::First(Claim { dedupe: self, print, number, slot });
+                return Entered::First(Claim { dedupe: Arc::clone(self), print, number, slot });
             }
             // Set by all means: a claim that is dropped sets it, too.
             let _ = slot.decided.wait_until(None);
@@ -191,7 +191,7 @@ impl Entry {
     }
 }
 
-impl Claim<'_> {
+impl Claim {
     /// The message is accepted; this is its receipt.
     pub(crate) fn land(self, receipt: &Receipt) {
         *self.slot.state.lock() = State::Landed(receipt.clone());
@@ -201,7 +201,7 @@ impl Claim<'_> {
     }
 }
 
-impl Drop for Claim<'_> {
+impl Drop for Claim {
     fn drop(&mut self) {
         {
             let mut state = self.slot.state.lock();
@@ -222,7 +222,7 @@ impl Slot {
         };
         // Asked without the lock: the fate has a lock of its own.
         let fate = receipt.settled().map(|settled| settled.fate);
-        fate.is_none_or(is_remembered).then_some(receipt)
+        fate.is_none_or(Fate::is_remembered).then_some(receipt)
     }
 }
 
@@ -237,15 +237,6 @@ impl Watch for Slot {
         // The message, if this is the last of it, is dropped after unlock.
         let before = std::mem::replace(&mut *self.state.lock(), slim);
         drop(before);
-    }
-}
-
-/// Whether the id of a message with this fate stays known: its host got what it wanted, or was
-/// told otherwise by the engine.
-fn is_remembered(fate: Fate) -> bool {
-    match fate {
-        Fate::Ran | Fate::Steered | Fate::Dropped | Fate::Parked => true,
-        Fate::Withdrawn | Fate::Expired | Fate::Returned => false,
     }
 }
 
@@ -287,14 +278,14 @@ mod tests {
         cell.telling.tell(Settled { fate, run, outcome, reply, lead: false, error });
     }
 
-    fn claim<'a>(dedupe: &'a Dedupe, id: &str, entries: usize, seconds: u64) -> Claim<'a> {
+    fn claim(dedupe: &Arc<Dedupe>, id: &str, entries: usize, seconds: u64) -> Claim {
         match dedupe.enter(&knobs(entries), &message(id), || at(seconds)) {
             Entered::First(claim) => claim,
             Entered::Exempt | Entered::Duplicate(_) => panic!("{id} is new"),
         }
     }
 
-    fn first(dedupe: &Dedupe, id: &str) -> Receipt {
+    fn first(dedupe: &Arc<Dedupe>, id: &str) -> Receipt {
         match dedupe.enter(&knobs(10), &message(id), || at(0)) {
             Entered::Duplicate(first) => first,
             Entered::Exempt | Entered::First(_) => panic!("{id} is known"),
@@ -308,7 +299,7 @@ mod tests {
 
     #[test]
     fn p9_what_is_kept_of_a_settled_message_is_not_the_message() {
-        let dedupe = Dedupe::default();
+        let dedupe = Arc::new(Dedupe::default());
         let (early, late) = (cell("early"), cell("late"));
         tell(&early, Fate::Ran);
         claim(&dedupe, "early", 10, 0).land(&receipt(&early));
@@ -326,7 +317,7 @@ mod tests {
 
     #[test]
     fn p4_each_fate_keeps_the_id_or_forgets_it() {
-        let dedupe = Dedupe::default();
+        let dedupe = Arc::new(Dedupe::default());
         for fate in Fate::ALL {
             let cell = cell(fate.as_str());
             claim(&dedupe, fate.as_str(), 10, 0).land(&receipt(&cell));
@@ -343,7 +334,7 @@ mod tests {
     #[test]
     fn p4_whoever_waits_for_a_claim_gets_the_receipt_or_the_claim() {
         for accepted in [Some(cell("x")), None] {
-            let dedupe = Dedupe::default();
+            let dedupe = Arc::new(Dedupe::default());
             let held = claim(&dedupe, "x", 10, 0);
             let (tx, rx) = channel();
             std::thread::scope(|scope| {
@@ -371,7 +362,7 @@ mod tests {
 
     #[test]
     fn p9_old_ids_go_a_few_at_a_time_and_never_more_than_the_bound_stay() {
-        let dedupe = Dedupe::default();
+        let dedupe = Arc::new(Dedupe::default());
         for n in 0..100 {
             let id = n.to_string();
             claim(&dedupe, &id, 20, 0).land(&receipt(&cell(&id)));
@@ -388,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_claim_that_was_forgotten_at_the_bound_leaves_the_next_one_alone() {
-        let dedupe = Dedupe::default();
+        let dedupe = Arc::new(Dedupe::default());
         let slow = claim(&dedupe, "x", 1, 0);
         drop(claim(&dedupe, "y", 1, 0));
         let next = claim(&dedupe, "x", 1, 0);
@@ -401,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_print_tells_id_key_and_every_part_of_a_route_apart() {
-        let dedupe = Dedupe::default();
+        let dedupe = Arc::new(Dedupe::default());
         let source = |channel: &str, account: &str, peer: &str| Source {
             channel: channel.into(),
             account: account.into(),

@@ -1,9 +1,11 @@
 //! One run, from its start to its fate: the host's code in the middle, and nothing of it escapes.
 
 use super::Staff;
-use crate::model::{Fate, Outcome, Reply, RunId, Settled};
+use crate::model::{Cause, Fate, Outcome, Reply, RunId, Settled};
 use crate::run::{Closure, Run, Shared};
-use crate::session::{Batch, Code, Door, End, Ended, Finished, Slice, Started, Ticketed, Work};
+use crate::session::{
+    Batch, Code, Door, End, Ended, Ending, Finished, JournalError, Slice, Started, Ticketed, Work,
+};
 use crate::sync::{Arc, caught};
 use crate::time::Moment;
 use crate::watch::Count;
@@ -54,7 +56,10 @@ impl Execution<'_> {
             // P1: another run of this key has not ended.
             self.shared.counters.add(Count::DoubleRun, 1);
         }
-        let (end, due) = self.call(run, started);
+        let (end, due) = match self.count_attempt(&started) {
+            Ok(()) => self.call(run, started),
+            Err(error) => self.give_back(run, started, &error),
+        };
         self.read_clock(admitted.is_some());
         self.finish(run, &end, due, admitted.is_some(), slice)
     }
@@ -65,6 +70,37 @@ impl Execution<'_> {
             self.now = self.shared.now();
             self.unread = 0;
         }
+    }
+
+    /// P11: with a journal, an attempt is counted before it begins. Blocks for the commit.
+    fn count_attempt(&self, started: &Started<Closure>) -> Result<(), JournalError> {
+        match (&self.shared.jots, &started.work) {
+            (Some(jots), Work::Messages(batch)) => {
+                jots.started(batch, started.run, started.attempt)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A run whose start the journal did not take does not start: its batch is returned, and the
+    /// journal has it.
+    fn give_back(
+        &self,
+        run: &mut Run,
+        started: Started<Closure>,
+        error: &JournalError,
+    ) -> (End, Due) {
+        let (id, now) = (started.run, self.shared.now());
+        let due = match &started.work {
+            Work::Messages(batch) => Due::Batch(Arc::clone(batch)),
+            Work::Closure(_) => unreachable!("a closure is not journaled"),
+        };
+        let _ = run.renew(started);
+        let _ = self
+            .shared
+            .transition(run.session(), now, |m, cx| m.interrupt(Some(id), Cause::Close, cx));
+        let error = format!("the run was not started: {error}");
+        (End::Failed { error: error.into(), cause: None }, due)
     }
 
     /// The host's code. P7: no lock is held, and a panic ends here.
@@ -164,6 +200,7 @@ impl Execution<'_> {
         mut reply: Option<Reply>,
     ) {
         let bytes: usize = batch.iter().map(|cell| cell.message.bytes()).sum();
+        let attempt = run.attempt();
         for (idx, cell) in batch.iter().enumerate() {
             let key = &run.session().key;
             self.shared.report(&cell.id(), key, fate, || cell.message.clone());
@@ -172,6 +209,7 @@ impl Execution<'_> {
             let reply = if lead { reply.take() } else { None };
             let Settled { fate, run, outcome, error, .. } = settled(run, ended, fate);
             cell.telling.tell(Settled { fate, run, outcome, reply, lead, error });
+            self.shared.keep_fate(cell, Ending { fate, run, outcome, attempt });
         }
         self.shared.book(fate, u64::from(batch.len()), bytes as u64);
     }

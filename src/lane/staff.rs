@@ -176,7 +176,7 @@ impl Staff {
         drop(roll);
         self.left.notify_all();
         if last {
-            worker.shared.bus.end();
+            worker.shared.end_lines();
         }
     }
 
@@ -189,7 +189,7 @@ impl Staff {
             roll.alive == 0
         };
         if nobody {
-            shared.bus.end();
+            shared.end_lines();
         }
     }
 

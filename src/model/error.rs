@@ -33,6 +33,8 @@ pub enum Error {
     Closed,
     /// The operating system refused; the text says what.
     System(String),
+    /// The journal cannot be opened or read; the text says why.
+    Journal(String),
 }
 
 impl Error {
@@ -44,7 +46,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(text) | Self::Full(text) | Self::System(text) => f.write_str(text),
+            Self::Invalid(text) | Self::Full(text) | Self::System(text) | Self::Journal(text) => {
+                f.write_str(text)
+            }
             Self::UnknownLane { lane, lanes } => {
                 write!(f, "no lane {lane:?}: the lanes are {}", lanes.join(", "))
             }

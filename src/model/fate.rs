@@ -1,10 +1,13 @@
 //! What becomes of messages and runs.
 
+use serde::{Deserialize, Serialize};
+
 use super::RunId;
 use super::mode::words;
 
 /// The one final state of an accepted message. P4: each reaches exactly one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Fate {
     /// It was part of the batch of a run that has ended.
@@ -34,10 +37,20 @@ impl Fate {
         Self::Parked,
         Self::Returned,
     ];
+
+    /// Whether the id of a message with this fate stays known: its host got what it wanted, or was
+    /// told otherwise by the engine.
+    pub(crate) fn is_remembered(self) -> bool {
+        match self {
+            Self::Ran | Self::Steered | Self::Dropped | Self::Parked => true,
+            Self::Withdrawn | Self::Expired | Self::Returned => false,
+        }
+    }
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Outcome {
     /// The handler returned a reply, even if a stop had been set.

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Drop, Mode};
 
 /// What is set here goes before the general setting: message, session, channel, configuration.
 ///
 /// Units and ranges are those of [`Queue`](crate::Queue); every default is the next level's.
 /// Source: `messages.queue.byChannel` and `debounceMsByChannel` of `OpenClaw`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Knobs {
     /// Mode of a message that names none.
     pub mode: Option<Mode>,

@@ -79,7 +79,7 @@ impl Message {
         Self::new("", text).with_source(source)
     }
 
-    fn details_mut(&mut self) -> &mut Details {
+    pub(crate) fn details_mut(&mut self) -> &mut Details {
         Arc::make_mut(self.details.get_or_insert_default())
     }
 

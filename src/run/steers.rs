@@ -66,7 +66,11 @@ impl<'run> Steers<'run> {
         }
         let run = self.run;
         let now = run.shared.now();
-        run.shared.transition(&run.session, now, |m, cx| m.commit(run.id, self.guard, cx))
+        run.shared.transition(&run.session, now, |m, cx| m.commit(run.id, self.guard, cx))?;
+        if let Some(jots) = &run.shared.jots {
+            self.cells.iter().filter(|cell| cell.has_half()).for_each(|cell| jots.seen(cell));
+        }
+        Ok(())
     }
 }
 

@@ -172,6 +172,11 @@ pub(crate) struct Cell {
     pub(crate) deadline: Option<Duration>,
     /// Serial number of its session.
     pub(crate) serial: u64,
+    /// Its number in the journal; 0 without one.
+    pub(crate) journaled: u64,
+    /// Runs of it that the end of a process interrupted.
+    #[allow(dead_code, reason = "without a journal there are none")]
+    pub(crate) interrupted: u32,
     pub(crate) attempts: u32,
     pub(crate) lane: LaneId,
     /// Levels of runs above it: 0 for a message from outside.
@@ -195,6 +200,8 @@ impl Cell {
             expires: None,
             deadline: None,
             serial,
+            journaled: 0,
+            interrupted: 0,
             attempts: 1,
             lane,
             depth: 0,
@@ -208,6 +215,8 @@ impl Cell {
     pub(crate) fn id(&self) -> MessageId {
         match &self.message.id {
             Some(id) => MessageId::Given(Arc::clone(id)),
+            // The same after a restart; no session has the serial number 0.
+            None if self.journaled > 0 => MessageId::Made(0, self.journaled),
             None => MessageId::Made(self.serial, self.standing.number()),
         }
     }

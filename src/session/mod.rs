@@ -7,6 +7,11 @@ mod door;
 mod due;
 mod gate;
 mod hooks;
+#[cfg(feature = "journal")]
+mod jots;
+#[cfg(not(feature = "journal"))]
+#[path = "jots_off.rs"]
+mod jots;
 mod live;
 mod machine;
 mod next;
@@ -29,13 +34,20 @@ pub(crate) use door::{Door, LANES_MAX, Ticket};
 pub(crate) use due::{Chore, SWEEP, What};
 pub(crate) use gate::{Found, Woken};
 pub(crate) use hooks::Hooks;
+pub(crate) use jots::{Ending, Jots, JournalError};
+#[cfg(feature = "journal")]
+pub(crate) use jots::{removal, reserve};
 pub(crate) use live::{Inbox, OpenCalls, SlotState};
+#[cfg(feature = "journal")]
+pub(crate) use machine::{Back, LastRun};
 pub(crate) use machine::{
     Claimed, Door as Open, End, EndRun, Ended, Finished, Halted, Origin, Slice, Started, Take,
     Taken, Ticketed, Work,
 };
 pub use machine::{Verdict, Withdrawn};
 pub(crate) use next::{Landed, NotAdmitted, Tag};
+#[cfg(feature = "journal")]
+pub(crate) use overflow::Lines;
 pub(crate) use render::turn_text;
 pub(crate) use session::Session;
 pub(crate) use shared::{Hire, Shared};

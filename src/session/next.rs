@@ -6,6 +6,7 @@ use super::backlog::Item;
 use super::batch::Batch;
 use super::cell::{Cell, Wake, Watch};
 use super::live::{Companions, OpenCalls};
+use super::overflow::LinesLike;
 use super::token::Token;
 use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Policy, Priority, Reason, RunId};
 use crate::sync::Arc;
@@ -63,6 +64,8 @@ pub(crate) struct Effects<C> {
     /// Fates of closures without a receipt whose run was abandoned.
     pub(crate) lost_closures: Vec<Fate>,
     pub(crate) order_violations: u32,
+    /// The lines about dropped messages, as a journal should know them from now on.
+    pub(crate) lines: Option<Vec<LinesLike>>,
 }
 
 impl<C> Default for Effects<C> {
@@ -75,6 +78,7 @@ impl<C> Default for Effects<C> {
             remains: Vec::new(),
             lost_closures: Vec::new(),
             order_violations: 0,
+            lines: None,
         }
     }
 }

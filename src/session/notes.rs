@@ -6,7 +6,7 @@ use super::next::{Note, Tag};
 use super::render::merged;
 use super::session::Session;
 use super::shared::Shared;
-use crate::model::{Message, MessageId, Reason};
+use crate::model::{Fate, Kept, Message, MessageId, Reason};
 use crate::sync::{Arc, caught};
 use crate::watch::{Count, Event, Spoken};
 
@@ -44,7 +44,8 @@ pub(super) fn event<C: Code>(shared: &Shared<C>, session: &Session<C>, note: Not
         Note::Steered { cell, run } => Event::Steered { id: cell.id(), run },
         Note::Promoted { cell, run } => Event::Promoted { id: cell.id(), run },
         Note::Fate { cell, fate, run, outcome, policy } => {
-            Event::Fate { id: cell.id(), key, fate, run, outcome, policy, kept: None }
+            let kept = (fate == Fate::Returned && cell.journaled > 0).then_some(Kept::Journal);
+            Event::Fate { id: cell.id(), key, fate, run, outcome, policy, kept }
         }
         Note::ClosureFate { number, fate, run, outcome } => {
             let id = made(number);

@@ -28,25 +28,33 @@ pub(crate) struct Lines {
 
 /// All summaries of a session. Bounded by its cap, in lines. P9.
 #[derive(Default)]
-pub(crate) struct Overflow(Vec<Summary>);
+pub(crate) struct Overflow {
+    summaries: Vec<Summary>,
+    /// Messages that gave way so far; tells whether a journal knows of all of them.
+    dropped: u64,
+}
+
+/// A copy of the lines about messages like this one, for the journal.
+pub(crate) type LinesLike = (Arc<Cell>, Lines);
 
 impl Overflow {
     /// Keeps a line about `cell`; the oldest line of any summary goes if there are `cap` already.
     pub(crate) fn keep(&mut self, cell: &Arc<Cell>, cap: u32) {
         let built_in = || one_line(cell.message.sender(), &cell.message.text);
         let line = cell.summary.clone().unwrap_or_else(built_in);
-        let total: usize = self.0.iter().map(|s| s.lines.len()).sum();
+        self.dropped += 1;
+        let total: usize = self.summaries.iter().map(|s| s.lines.len()).sum();
         if total >= cap as usize
-            && let Some(longest) = self.0.iter_mut().max_by_key(|s| s.lines.len())
+            && let Some(longest) = self.summaries.iter_mut().max_by_key(|s| s.lines.len())
         {
             longest.lines.pop_front();
         }
-        match self.0.iter_mut().find(|s| s.like.same_origin(cell)) {
+        match self.summaries.iter_mut().find(|s| s.like.same_origin(cell)) {
             Some(summary) => {
                 summary.lines.push_back(line);
                 summary.count += 1;
             }
-            None => self.0.push(Summary {
+            None => self.summaries.push(Summary {
                 like: Arc::clone(cell),
                 lines: VecDeque::from([line]),
                 count: 1,
@@ -56,18 +64,39 @@ impl Overflow {
 
     /// The lines for a batch with this message in it.
     pub(crate) fn take_for(&mut self, cell: &Cell) -> Option<Lines> {
-        let at = self.0.iter().position(|s| s.like.same_origin(cell))?;
-        let summary = self.0.swap_remove(at);
+        let at = self.summaries.iter().position(|s| s.like.same_origin(cell))?;
+        let summary = self.summaries.swap_remove(at);
         Some(Lines { lines: summary.lines.into(), count: summary.count })
     }
 
     /// Lets everything go; answers how many messages the lines were about.
     pub(crate) fn discard(&mut self) -> u32 {
-        std::mem::take(&mut self.0).iter().map(|s| s.count).sum()
+        std::mem::take(&mut self.summaries).iter().map(|s| s.count).sum()
+    }
+
+    /// Lines that a journal has kept.
+    #[cfg_attr(not(feature = "journal"), allow(dead_code, reason = "nothing comes back then"))]
+    pub(crate) fn put_back(&mut self, like: &Arc<Cell>, lines: Lines) {
+        let (like, count) = (Arc::clone(like), lines.count);
+        self.summaries.push(Summary { like, lines: lines.lines.into(), count });
+    }
+
+    /// What waits for a batch, by route and authority.
+    pub(crate) fn copies(&self) -> Vec<LinesLike> {
+        let copy = |s: &Summary| {
+            let lines = s.lines.iter().cloned().collect();
+            (Arc::clone(&s.like), Lines { lines, count: s.count })
+        };
+        self.summaries.iter().map(copy).collect()
+    }
+
+    /// Messages that gave way so far, and those of them whose lines wait.
+    pub(crate) fn counts(&self) -> (u64, u32) {
+        (self.dropped, self.summaries.iter().map(|s| s.count).sum())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.summaries.is_empty()
     }
 }
 

@@ -2,10 +2,12 @@
 //! events, unlock, then act. Nothing is held while acting. P7.
 
 use super::backlog::{Code, Item};
+use super::cell::Cell;
 use super::door::{Door, Doors, Ticket};
 use super::due::What;
 use super::gate::Call;
 use super::hooks::Hooks;
+use super::jots::{Ending, Jots};
 use super::machine::{Cx, Door as Open, Machine};
 use super::next::{Alarm, Effects, Next, Settlement, Tag};
 use super::notes;
@@ -43,6 +45,8 @@ pub(crate) struct Shared<C> {
     pub(crate) doors: Doors<C>,
     pub(crate) staff: Arc<dyn Hire<C>>,
     pub(super) hooks: Hooks,
+    /// Set where accepted messages outlive the process.
+    pub(crate) jots: Option<Jots>,
     /// 0 open, 1 draining, 2 closed. Written by drain and close; read inside every session lock.
     open: AtomicU8,
     run_ids: AtomicU64,
@@ -65,6 +69,7 @@ impl<C: Code> Shared<C> {
             doors: Doors::new(),
             staff,
             hooks,
+            jots: None,
             open: AtomicU8::new(0),
             run_ids: AtomicU64::new(1),
             reporting: Reporting::default(),
@@ -107,6 +112,12 @@ impl<C: Code> Shared<C> {
         self.open.fetch_max(to as u8, Ordering::SeqCst);
     }
 
+    /// Runs of a former process keep their numbers.
+    #[cfg(feature = "journal")]
+    pub(crate) fn skip_run_ids(&self, used: u64) {
+        self.run_ids.fetch_max(used + 1, Ordering::Relaxed);
+    }
+
     /// A block of run ids: one shared write for 16 runs.
     pub(crate) fn draw_run_ids(&self) -> std::ops::Range<u64> {
         let first = self.run_ids.fetch_add(16, Ordering::Relaxed);
@@ -122,6 +133,7 @@ impl<C: Code> Shared<C> {
             closure_cap: config.limits.closure_cap,
             door: self.open(),
             listening: self.bus.on(),
+            journaled: self.jots.is_some(),
         }
     }
 
@@ -234,8 +246,19 @@ impl<C: Code> Shared<C> {
         effects: Effects<C>,
         draws: Vec<Option<Draw>>,
     ) {
-        let Effects { settled, notes, cancel, wakes, remains, lost_closures, order_violations } =
-            effects;
+        let Effects {
+            settled,
+            notes,
+            cancel,
+            wakes,
+            remains,
+            lost_closures,
+            order_violations,
+            lines,
+        } = effects;
+        if let (Some(jots), Some(lines)) = (&self.jots, lines) {
+            jots.lines(&session.key, &lines);
+        }
         if order_violations > 0 {
             self.counters.add(Count::OrderViolation, u64::from(order_violations));
         }
@@ -266,12 +289,12 @@ impl<C: Code> Shared<C> {
         caught::let_go(remains);
     }
 
-    /// Calls what a cancel must call; the timer thread leaves it to another.
+    /// Calls what a cancel must call; the threads of timer and journal leave it to another.
     pub(super) fn call(&self, fired: Fired) {
         if fired.is_empty() {
             return;
         }
-        if kind() == Thread::Timer {
+        if matches!(kind(), Thread::Timer | Thread::Journal) {
             let _ = self.aux.0.send(Some(fired));
         } else {
             fired.call();
@@ -282,6 +305,14 @@ impl<C: Code> Shared<C> {
     pub(crate) fn call_back(&self) {
         while let Ok(Some(fired)) = self.aux.1.recv() {
             fired.call();
+        }
+    }
+
+    /// Behind the last worker: the lines to the observers and to the journal end.
+    pub(crate) fn end_lines(&self) {
+        self.bus.end();
+        if let Some(jots) = &self.jots {
+            jots.end();
         }
     }
 
@@ -351,6 +382,14 @@ impl<C: Code> Shared<C> {
         }
     }
 
+    /// P11: what has its fate does not come back. The receipt is told first: who hears of a fate
+    /// twice, before and after a crash, has lost nothing.
+    pub(crate) fn keep_fate(&self, cell: &Cell, ending: Ending) {
+        if let Some(jots) = &self.jots {
+            jots.settled(cell, ending, &self.config().inbound);
+        }
+    }
+
     /// Tells one message or closure of its fate, outside every lock.
     fn settle(&self, session: &Arc<Session<C>>, settlement: Settlement<C>) {
         let Settlement { item, fate, run, outcome, error, .. } = settlement;
@@ -359,6 +398,7 @@ impl<C: Code> Shared<C> {
                 self.report(&cell.id(), &session.key, fate, || cell.message.clone());
                 cell.telling.tell(Settled { fate, run, outcome, reply: None, lead: false, error });
                 self.book(fate, 1, cell.message.bytes() as u64);
+                self.keep_fate(&cell, Ending { fate, run, outcome, attempt: 0 });
             }
             Item::Closure(code) => {
                 code.tell(Settled { fate, run, outcome, reply: None, lead: false, error });

@@ -15,6 +15,8 @@ pub(crate) enum Thread {
     Events,
     /// Executes tool calls of a parallel set.
     Tools,
+    /// Commits to the journal and admits what it has committed.
+    Journal,
 }
 
 thread_local! {

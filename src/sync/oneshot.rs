@@ -31,6 +31,42 @@ impl Latch {
     }
 }
 
+/// A value that is set once, and taken once.
+#[cfg(feature = "journal")]
+pub(crate) struct Slot<T> {
+    value: Mutex<Option<T>>,
+    changed: Condvar,
+}
+
+#[cfg(feature = "journal")]
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { value: Mutex::new(None), changed: Condvar::new() }
+    }
+}
+
+#[cfg(feature = "journal")]
+impl<T> Slot<T> {
+    pub(crate) fn set(&self, value: T) {
+        let before = self.value.lock().replace(value);
+        assert!(before.is_none(), "a slot is set once");
+        self.changed.notify_all();
+    }
+
+    /// Blocks until there is a value and takes it out, at most until `until`.
+    pub(crate) fn take_until(&self, until: Option<Instant>) -> Option<T> {
+        let mut value = self.value.lock();
+        while value.is_none() {
+            match until {
+                None => self.changed.wait(&mut value),
+                Some(at) if self.changed.wait_until(&mut value, at).timed_out() => break,
+                Some(_) => {}
+            }
+        }
+        value.take()
+    }
+}
+
 /// How a wait for a latch ended.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

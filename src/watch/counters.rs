@@ -145,6 +145,12 @@ impl Quota {
         Room::Full
     }
 
+    /// Takes `n` whether there is room or not: what came back from a journal is there already.
+    #[cfg(feature = "journal")]
+    pub(crate) fn take_all(&self, n: u64) {
+        self.rest.0.fetch_sub(i64::try_from(n).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
     /// Gives `n` back.
     #[inline]
     pub(crate) fn give(&self, n: u64) {

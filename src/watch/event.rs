@@ -199,6 +199,8 @@ pub enum Event {
     /// A tick of a job met the job's own message or run: `skipped`, or `coalesced` with one run to
     /// come.
     CronSkipped { key: Arc<str>, detail: &'static str },
+    /// The journal could not be written; the text says what that means.
+    JournalFailed { error: String },
     /// The host's own words, in order with ours: a name and a JSON object.
     Note { name: &'static str, detail: String },
 }
@@ -231,6 +233,7 @@ impl Event {
             Self::SessionShared { .. } => "session.shared",
             Self::SummaryDiscarded { .. } => "session.summary_discarded",
             Self::CronSkipped { .. } => "cron.skipped",
+            Self::JournalFailed { .. } => "journal.failed",
             Self::Config { name, .. } | Self::Note { name, .. } => name,
         }
     }

@@ -11,6 +11,7 @@ impl Observer for LogSink {
             Event::WaitExceeded { .. }
             | Event::RunStuck { .. }
             | Event::WorkerFailed { .. }
+            | Event::JournalFailed { .. }
             | Event::LaneSaturated { .. }
             | Event::SummaryDiscarded { .. } => log::Level::Warn,
             _ => log::Level::Debug,

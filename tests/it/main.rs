@@ -21,6 +21,12 @@ mod p08_waits;
 mod p09_bounds;
 mod p09_rounds;
 mod p10_idle_sessions_cost_nothing;
+#[cfg(feature = "journal")]
+mod p11_file;
+#[cfg(feature = "journal")]
+mod p11_recovery;
+#[cfg(feature = "journal")]
+mod paper;
 mod p12_abandon;
 mod p12_close;
 mod p12_drain;

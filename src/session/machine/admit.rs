@@ -226,14 +226,14 @@ impl<C: Code> Machine<C> {
         ahead
     }
 
-    fn entry(cell: &Arc<Cell>, joins: Joins) -> Entry<C> {
+    pub(super) fn entry(cell: &Arc<Cell>, joins: Joins) -> Entry<C> {
         #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let number = cell.standing.number() as u32;
         let (lane, priority) = (cell.lane, cell.message.priority);
         Entry { item: Item::Message(Arc::clone(cell)), number, lane, priority, joins }
     }
 
-    fn note_admission(cell: &Arc<Cell>, landed: Landed, depth: u32, next: &mut Next<C>) {
+    pub(super) fn note_admission(cell: &Arc<Cell>, landed: Landed, depth: u32, next: &mut Next<C>) {
         let Landed { placement, position, run, fallback } = landed;
         let notes = &mut next.effects().notes;
         let cell = Arc::clone(cell);

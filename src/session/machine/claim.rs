@@ -223,7 +223,7 @@ impl<C: Code> Machine<C> {
     }
 
     /// A batch with the lines that wait for its route and authority.
-    fn batch(&mut self, cells: Cells) -> Arc<Batch> {
+    pub(super) fn batch(&mut self, cells: Cells) -> Arc<Batch> {
         let lines = self
             .extra
             .as_deref_mut()

@@ -7,6 +7,8 @@
 mod admit;
 mod claim;
 mod finish;
+#[cfg_attr(not(feature = "journal"), allow(dead_code, reason = "nothing comes back then"))]
+mod recover;
 mod rest;
 mod steer;
 mod stop;
@@ -17,6 +19,8 @@ mod tests;
 pub(crate) use admit::Origin;
 pub(crate) use claim::{Claimed, Started, Ticketed, Work};
 pub(crate) use finish::{End, Ended, Finished, Slice};
+#[cfg(feature = "journal")]
+pub(crate) use recover::{Back, LastRun};
 pub use steer::Verdict;
 pub(crate) use steer::{EndRun, Take, Taken};
 pub(crate) use stop::Halted;
@@ -71,6 +75,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) door: Door,
     /// Whether anybody listens: only then are notes made.
     pub(crate) listening: bool,
+    /// Whether a journal keeps lines about dropped messages.
+    pub(crate) journaled: bool,
 }
 
 impl Cx<'_> {
@@ -90,6 +96,8 @@ pub(crate) struct Extra {
     window: Option<Window>,
     retry: Option<Retry>,
     overflow: Overflow,
+    /// What a journal knows of the lines: how many messages had given way, how many had lines.
+    lines_kept: (u64, u32),
     run: Companions,
     /// Messages with a `ttl`, earliest first; those that have started stay until swept.
     expiries: BinaryHeap<Reverse<Expiry>>,
@@ -114,6 +122,7 @@ impl Default for Extra {
             window: None,
             retry: None,
             overflow: Overflow::default(),
+            lines_kept: (0, 0),
             run: Companions::default(),
             expiries: BinaryHeap::new(),
             expiries_kept: 0,

@@ -119,6 +119,7 @@ impl<C: Code> Machine<C> {
                 Phase::Running => unreachable!("nothing is live"),
             }
         }
+        self.keep_lines(cx, next);
         if self.extra.is_some() || self.armed.is_some() {
             self.alarm(cx, next);
         }
@@ -139,6 +140,7 @@ impl<C: Code> Machine<C> {
     fn idle(&mut self, before: Phase, cx: &Cx<'_>, next: &mut Next<C>) {
         self.backlog.free();
         self.discard_summaries(cx, next);
+        self.keep_lines(cx, next);
         if cx.listening && before != Phase::Idle {
             next.effects().notes.push(Note::Idle);
         }

@@ -61,6 +61,7 @@ impl World {
             inbound: &self.inbound,
             closure_cap: self.closure_cap,
             door: self.door,
+            journaled: true,
             listening: true,
         }
     }

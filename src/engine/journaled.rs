@@ -1,0 +1,84 @@
+//! The way in with a journal: committed first, then admitted, then acknowledged. P11.
+//!
+//! The journal's thread admits what it has committed, in the order of the commits, so that the
+//! journal's order is the order of admission.
+
+use super::admission::{Admission, Answer, Decision};
+use super::ready::Ready;
+use super::submit::{By, No, cell, enter, give_room, no, turned_away};
+use crate::ingress::Dedupe;
+use crate::model::{LaneId, Message, Reason};
+use crate::run::{Refused, Session, Shared};
+use crate::session::{Jots, JournalError};
+use crate::sync::Arc;
+use crate::sync::on::{Thread, kind};
+
+/// Whether this thread may wait for the journal: its own would wait for itself.
+pub(super) fn may_wait() -> Result<(), No> {
+    if kind() == Thread::Journal {
+        let detail =
+            "on the journal's own thread a submit would wait for itself: use submit_nowait";
+        return Err(no(Reason::Journal, detail));
+    }
+    Ok(())
+}
+
+/// Puts a message into the line to the journal.
+pub(super) fn journaled(
+    shared: &Arc<Shared>,
+    jots: &Jots,
+    dedupe: &Arc<Dedupe>,
+    known: Option<(&Arc<Session>, LaneId)>,
+    message: Message,
+    by: By,
+) -> Result<Admission, Refused> {
+    ready(shared, jots, dedupe, known, message, by)
+        .map_err(|(message, no)| no.told(shared, message))
+}
+
+/// The same, before anybody is told of a refusal that can be said at once.
+pub(super) fn ready(
+    shared: &Arc<Shared>,
+    jots: &Jots,
+    dedupe: &Arc<Dedupe>,
+    known: Option<(&Arc<Session>, LaneId)>,
+    message: Message,
+    by: By,
+) -> Result<Admission, (Message, No)> {
+    let Ready { door, summary, claim } =
+        match Ready::of(shared, dedupe, &message, known.map(|(_, lane)| lane)) {
+            Ok(ready) => ready,
+            Err(no) => return Err((message, no)),
+        };
+    let session = match known {
+        Some((session, _)) => Arc::clone(session),
+        None => shared.table.session_shared(&message.key),
+    };
+    let mode = {
+        let own = session.lock().machine.own().cloned();
+        shared.config().queue.in_force_for(&message, own.as_ref()).mode.value
+    };
+    let mut cell = cell(shared, message, session.serial, door, shared.now());
+    (cell.summary, cell.depth) = (summary, by.depth);
+    let decision = Arc::new(Decision::default());
+    let (decided, engine) = (Arc::clone(&decision), Arc::clone(shared));
+    let pushed = jots.accept(cell, &door.name, mode, move |cell, committed| {
+        let answer = match committed {
+            Ok(()) => enter(&engine, &session, cell, by.origin, claim),
+            Err(error) => Err((turned_away(&engine, cell), refused(&error))),
+        };
+        let answer: Answer = answer.map_err(|(message, no)| no.told(&engine, message));
+        decided.set(answer);
+    });
+    match pushed {
+        Ok(id) => Ok(Admission { id: Some(id), decision }),
+        Err((cell, error)) => {
+            give_room(shared, cell.message.bytes() as u64);
+            Err((cell.message, refused(&error)))
+        }
+    }
+}
+
+fn refused(error: &JournalError) -> No {
+    no(Reason::Journal, error.to_string())
+}

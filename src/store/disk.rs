@@ -1,0 +1,184 @@
+//! The journal's file as `redb` sees it: bounded, reserved ahead, and remembered when it fails.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+use super::journal::JournalError;
+use crate::config::Sync;
+use crate::sync::{Arc, Mutex};
+
+/// The first failure of a file since it was opened: `redb` goes on to others.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Health(Arc<Mutex<Option<Failure>>>);
+
+#[derive(Clone, Debug)]
+struct Failure {
+    act: Act,
+    kind: io::ErrorKind,
+    text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Read,
+    Write,
+    Grow,
+    Sync,
+}
+
+impl Health {
+    fn note<T>(&self, act: Act, result: io::Result<T>) -> io::Result<T> {
+        result.inspect_err(|error| {
+            let failure = Failure { act, kind: error.kind(), text: error.to_string() };
+            self.0.lock().get_or_insert(failure);
+        })
+    }
+
+    /// What a failed commit came from.
+    pub(super) fn explain(&self, name: &str, other: &impl std::fmt::Display) -> JournalError {
+        let Some(Failure { act, kind, text }) = self.0.lock().clone() else {
+            return JournalError::Damaged(format!("{name}: {other}").into());
+        };
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        match act {
+            Act::Sync => JournalError::Poisoned(
+                format!(
+                    "{name}: it could not be synced ({text}), so that nobody knows what is on the \
+                     disk: look at the disk, then open the journal anew"
+                )
+                .into(),
+            ),
+            Act::Write | Act::Grow if full.contains(&kind) => {
+                JournalError::Full(format!("{name}: no room to write to: {text}").into())
+            }
+            Act::Write | Act::Grow => {
+                JournalError::Failed(format!("{name}: it could not be written: {text}").into())
+            }
+            Act::Read => {
+                JournalError::Failed(format!("{name}: it could not be read: {text}").into())
+            }
+        }
+    }
+}
+
+/// One file behind `redb`.
+#[derive(Debug)]
+pub(super) struct Disk {
+    file: FileBackend,
+    /// For what the backend does not offer.
+    raw: File,
+    sync: Sync,
+    most: u64,
+    health: Health,
+}
+
+impl Disk {
+    /// Opens the file, or makes it: mode 0600, and its name on the disk before anything is in it.
+    pub(super) fn open(path: &Path, sync: Sync, most: u64, health: Health) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).mode(0o600);
+        let file = match options.clone().create_new(true).open(path) {
+            Ok(file) => {
+                let folder = path.parent().unwrap_or(Path::new("."));
+                File::open(folder)?.sync_all()?;
+                file
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path)?,
+            Err(error) => return Err(error),
+        };
+        let raw = file.try_clone()?;
+        let file = FileBackend::new(file).map_err(io::Error::other)?;
+        Ok(Self { file, raw, sync, most, health })
+    }
+
+    /// Room on the disk for the whole length, so that only growth can find it full. A file system
+    /// that cannot reserve finds out later.
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::Errno;
+        let now = self.raw.metadata()?.len();
+        if len <= now {
+            return Ok(());
+        }
+        loop {
+            match fallocate(&self.raw, FallocateFlags::empty(), now, len - now) {
+                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn grow(&self, len: u64) -> io::Result<()> {
+        let now = self.file.len()?;
+        if len > now && len > self.most {
+            let text = format!("journal.max_bytes = {} is reached", self.most);
+            return Err(io::Error::new(io::ErrorKind::StorageFull, text));
+        }
+        self.reserve(len)?;
+        self.file.set_len(len)
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.health.note(Act::Read, self.file.read(offset, out))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.health.note(Act::Grow, self.grow(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        match self.sync {
+            Sync::Os => Ok(()),
+            Sync::Always | Sync::Group => self.health.note(Act::Sync, self.file.sync_data()),
+        }
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.health.note(Act::Write, self.raw.write_all_at(data, offset))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}

@@ -1,0 +1,110 @@
+//! Who holds a journal, and how far it has come: a small text beside the file.
+//!
+//! `redb` rolls a last commit back that is not whole, as after a loss of power. Whether that commit
+//! had been acknowledged, only a second witness can say. The number here is written after each
+//! sync, so that it is never ahead of what is on the disk.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::journal::JournalError;
+use crate::config::Sync;
+
+/// The open text; the lock on it goes with the process.
+#[derive(Debug)]
+pub(super) struct Holder {
+    file: File,
+    sync: Sync,
+    /// What the former holder had written: the number of its last commit, and how it synced.
+    before: Option<(u64, Sync)>,
+}
+
+/// Where the text of a journal is.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".lock");
+    name.into()
+}
+
+fn failed(name: &Path, error: &io::Error) -> JournalError {
+    JournalError::Failed(format!("{}: {error}", name.display()).into())
+}
+
+/// One line, always of the same length.
+fn words(pid: u32, sync: Sync, commit: u64) -> String {
+    format!("held by process {pid:<10} sync {:<6} commit {commit:<20}\n", sync.as_str())
+}
+
+fn parse(text: &str) -> Option<(u32, Sync, u64)> {
+    let mut words = text.split_whitespace();
+    let mut after = |word: &str| words.by_ref().skip_while(|w| *w != word).nth(1);
+    let pid = after("process")?.parse().ok()?;
+    let sync = after("sync")?.parse().ok()?;
+    Some((pid, sync, after("commit")?.parse().ok()?))
+}
+
+impl Holder {
+    /// Takes the journal of this path, or says who has it.
+    pub(super) fn take(path: &Path, sync: Sync) -> Result<Self, JournalError> {
+        let name = beside(path);
+        let wrong = |error: io::Error| failed(&name, &error);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(&name).map_err(wrong)?;
+        let mut text = String::new();
+        let locked = file.try_lock();
+        file.read_to_string(&mut text).map_err(wrong)?;
+        let before = parse(&text);
+        match locked {
+            Ok(()) => Ok(Self { file, sync, before: before.map(|(_, sync, n)| (n, sync)) }),
+            Err(TryLockError::WouldBlock) => {
+                let by = before
+                    .map_or("another process".to_owned(), |(pid, ..)| format!("process {pid}"));
+                let text = format!("{}: the journal is held by {by}", path.display());
+                Err(JournalError::Locked(text.into()))
+            }
+            Err(TryLockError::Error(error)) => Err(wrong(error)),
+        }
+    }
+
+    /// Compares the journal's last commit with what the former holder had seen synced.
+    pub(super) fn compare(&self, commit: u64, name: &str) -> Result<(), JournalError> {
+        match self.before {
+            Some((seen, sync)) if seen > commit => {
+                let text = format!(
+                    "{name}: it ends with commit {commit}, but commit {seen} was on the disk: \
+                     what came after is damaged or missing. Restore the file; or remove \
+                     {name}.lock to go on without"
+                );
+                if sync == Sync::Os {
+                    log::warn!(target: "laneq", "{text} (it was not synced: sync = \"os\")");
+                    return Ok(());
+                }
+                Err(JournalError::Damaged(text.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// This commit is on the disk. A failure leaves an older number, which is right as well.
+    pub(super) fn committed(&self, commit: u64) {
+        let words = words(std::process::id(), self.sync, commit);
+        let _ = self.file.write_all_at(words.as_bytes(), 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_and_anything_else_is_no_witness() {
+        assert_eq!(parse(&words(42, Sync::Group, 7)), Some((42, Sync::Group, 7)));
+        assert_eq!(words(1, Sync::Os, 1).len(), words(u32::MAX, Sync::Always, u64::MAX).len());
+        assert_eq!(parse(""), None);
+        assert_eq!(parse("held by process x sync group commit 7"), None);
+    }
+}

@@ -1,0 +1,112 @@
+//! A journal on paper: what is committed is what a crash leaves, and a test holds the pen.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex};
+
+use laneq::{Change, Journal, JournalError, Table};
+
+type Entries = BTreeMap<(u8, Box<[u8]>), Box<[u8]>>;
+
+#[derive(Default)]
+struct Sheet {
+    entries: Entries,
+    commits: Vec<usize>,
+    /// What the next commits answer, in place of success.
+    fails: Vec<JournalError>,
+    held: bool,
+    /// Commits that wait for the pen.
+    waiting: usize,
+}
+
+/// Cheap to clone: all clones are one journal.
+#[derive(Clone, Default)]
+pub struct Paper(Arc<(Mutex<Sheet>, Condvar)>);
+
+fn number(table: Table) -> u8 {
+    Table::ALL.iter().position(|t| *t == table).expect("one of all") as u8
+}
+
+impl Paper {
+    fn sheet(&self) -> std::sync::MutexGuard<'_, Sheet> {
+        self.0.0.lock().expect("no panic under it")
+    }
+
+    /// What a crash at this instant leaves: everything committed, and nothing else.
+    pub fn crash(&self) -> Self {
+        let paper = Self::default();
+        paper.sheet().entries = self.sheet().entries.clone();
+        paper
+    }
+
+    /// From now on commits wait, until `release`.
+    pub fn hold(&self) {
+        self.sheet().held = true;
+    }
+
+    pub fn release(&self) {
+        self.sheet().held = false;
+        self.0.1.notify_all();
+    }
+
+    /// Blocks until a commit waits.
+    pub fn until_waiting(&self) {
+        let sheet = self.sheet();
+        let wait = self.0.1.wait_timeout_while(sheet, super::support::LONG, |s| s.waiting == 0);
+        assert!(!wait.expect("no panic under it").1.timed_out(), "a commit comes");
+    }
+
+    /// The next commit answers this.
+    pub fn fail(&self, error: JournalError) {
+        self.sheet().fails.push(error);
+    }
+
+    /// How many changes each commit so far had.
+    pub fn commits(&self) -> Vec<usize> {
+        self.sheet().commits.clone()
+    }
+
+    /// How many entries a table has.
+    pub fn len(&self, table: Table) -> usize {
+        self.sheet().entries.keys().filter(|(t, _)| *t == number(table)).count()
+    }
+}
+
+impl Journal for Paper {
+    fn commit(&mut self, changes: &[&Change]) -> Result<(), JournalError> {
+        let mut sheet = self.sheet();
+        sheet.waiting += 1;
+        self.0.1.notify_all();
+        let mut sheet = self.0.1.wait_while(sheet, |s| s.held).expect("no panic under it");
+        sheet.waiting -= 1;
+        if !sheet.fails.is_empty() {
+            return Err(sheet.fails.remove(0));
+        }
+        sheet.commits.push(changes.len());
+        for change in changes {
+            let key = (number(change.table), change.key.clone());
+            match &change.value {
+                Some(value) => drop(sheet.entries.insert(key, value.clone())),
+                None => drop(sheet.entries.remove(&key)),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        table: Table,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError>,
+    ) -> Result<(), JournalError> {
+        let entries = self.sheet().entries.clone();
+        let own = entries.iter().filter(|((t, _), _)| *t == number(table));
+        own.map(|((_, key), value)| each(key, value)).collect()
+    }
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Box<[u8]>>, JournalError> {
+        Ok(self.sheet().entries.get(&(number(table), key.into())).cloned())
+    }
+
+    fn name(&self) -> &str {
+        "paper"
+    }
+}
