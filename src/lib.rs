@@ -21,6 +21,7 @@ mod model;
 mod config;
 mod time;
 mod watch;
+mod store;
 mod session;
 mod run;
 mod lane;
@@ -54,3 +55,8 @@ pub use time::ManualClock;
 pub use watch::{
     Audit, Event, LaneStats, Observer, Percentiles, Phase, Placement, Record, Ring, Spoken, Stats,
 };
+
+// For the program, which names folders as transcripts are named.
+#[cfg(feature = "transcripts")]
+#[doc(hidden)]
+pub use store::{file_name, session_uuid};

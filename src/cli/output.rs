@@ -140,6 +140,7 @@ fn body(event: &Event) -> Option<Body> {
         Event::SummaryDiscarded { key, count } => body.key(key).number("count", (*count).into()),
         Event::Config { detail, .. } => body.text("detail", detail),
         Event::CronSkipped { key, detail } => body.key(key).text("detail", detail),
+        Event::TranscriptFailed { key, error } => body.key(key).text("error", error),
         Event::Note { detail, .. } => inner(body, detail),
         event => of_run(body, event),
     })

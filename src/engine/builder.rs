@@ -11,6 +11,7 @@ use crate::lane::Staff;
 use crate::model::{Error, Message};
 use crate::run::{Crew, Shared, WaitGraph};
 use crate::session::{Hooks, LANES_MAX, SWEEP, What};
+use crate::store::Transcripts;
 use crate::sync::{Arc, Mutex, par};
 use crate::time::{Clock, ManualClock};
 use crate::watch::Event;
@@ -90,9 +91,11 @@ impl Builder {
     ///
     /// # Errors
     /// `Invalid` for a setting out of range, or a schedule that cannot be understood or never
-    /// comes; `System` if no thread can be started.
+    /// comes; `System` if no thread can be started, or `transcripts.dir` cannot be used.
     pub fn start(mut self) -> Result<Engine, Error> {
         self.config.resolve()?;
+        let dir = self.config.transcripts.dir.as_deref();
+        let transcripts = dir.map(Transcripts::open).transpose()?;
         let dedupe = Arc::new(Dedupe::default());
         let known = Arc::clone(&dedupe);
         let crew = Crew {
@@ -105,7 +108,7 @@ impl Builder {
         let staff = Arc::new(Staff::new(LANES_MAX, crew));
         let clock = self.clock.clone().map_or_else(Clock::real, Clock::Manual);
         let hire: Arc<dyn crate::session::Hire<_>> = Arc::clone(&staff) as Arc<_>;
-        let shared = Arc::new(Shared::new(self.config, clock, hire, self.hooks));
+        let shared = Arc::new(Shared::new(self.config, clock, hire, self.hooks, transcripts));
         // `main` is lane 0; the others follow by name.
         let lanes = shared.config().lanes.clone();
         let main = lanes.get_key_value("main");

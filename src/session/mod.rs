@@ -20,6 +20,7 @@ mod session;
 mod shared;
 mod table;
 mod token;
+mod transcribe;
 mod window;
 
 pub(crate) use backlog::Code;

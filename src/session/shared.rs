@@ -15,6 +15,7 @@ use super::table::Table;
 use super::token::Fired;
 use crate::config::Config;
 use crate::model::{Fate, LaneId, Settled};
+use crate::store::Transcripts;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
@@ -43,6 +44,8 @@ pub(crate) struct Shared<C> {
     pub(crate) doors: Doors<C>,
     pub(crate) staff: Arc<dyn Hire<C>>,
     pub(super) hooks: Hooks,
+    /// None costs a branch.
+    pub(crate) transcripts: Option<Transcripts>,
     /// 0 open, 1 draining, 2 closed. Written by drain and close; read inside every session lock.
     open: AtomicU8,
     run_ids: AtomicU64,
@@ -52,7 +55,13 @@ pub(crate) struct Shared<C> {
 }
 
 impl<C: Code> Shared<C> {
-    pub(crate) fn new(config: Config, clock: Clock, staff: Arc<dyn Hire<C>>, hooks: Hooks) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        clock: Clock,
+        staff: Arc<dyn Hire<C>>,
+        hooks: Hooks,
+        transcripts: Option<Transcripts>,
+    ) -> Self {
         Self {
             timer: Timer::new(clock.clone()),
             clock,
@@ -65,6 +74,7 @@ impl<C: Code> Shared<C> {
             doors: Doors::new(),
             staff,
             hooks,
+            transcripts,
             open: AtomicU8::new(0),
             run_ids: AtomicU64::new(1),
             reporting: Reporting::default(),

@@ -1,8 +1,7 @@
 //! Messages as a jsonl agent reads them: the first line of a run, and steers.
 
-use laneq::{MessageId, Part, Run};
+use laneq::{MessageId, Part, Run, session_uuid};
 
-use super::session_uuid;
 use crate::cli::output::Body;
 
 /// The first line that a jsonl agent reads.

@@ -17,8 +17,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use laneq::{BoxError, Reply, Run};
-use uuid::Uuid;
+use laneq::{BoxError, Reply, Run, session_uuid};
 
 pub use self::fleet::{Fleet, folded};
 
@@ -118,11 +117,6 @@ impl Agent {
     }
 }
 
-/// The same key has the same session, on every machine.
-pub fn session_uuid(key: &str) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("laneq:{key}").as_bytes()).to_string()
-}
-
 /// Forwards a standard error line by line, with the key and the run in front, to its end.
 fn forward(console: &Console, from: impl Read, key: &str, run: laneq::RunId) {
     let key = escaped(key);
@@ -139,17 +133,5 @@ fn forward(console: &Console, from: impl Read, key: &str, run: laneq::RunId) {
             }
             Ok(Next::End) | Err(_) => return,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_is_the_version_5_uuid_of_its_key() {
-        assert_eq!(session_uuid("k"), session_uuid("k"));
-        assert_ne!(session_uuid("k"), session_uuid("l"));
-        assert_eq!(session_uuid("k").as_bytes()[14], b'5');
     }
 }
