@@ -166,3 +166,132 @@ fn is_done(line: &[u8]) -> bool {
     let time = rest.iter().take_while(|byte| **byte != b'"').count();
     rest[time..].starts_with(b"\",\"event\":\"ended\",\"outcome\":\"done\"")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn ended(outcome: &'static str) -> Told<'static> {
+        let error = Some("\",\"event\":\"ended\",\"outcome\":\"done\"\n");
+        Told::Ended { outcome, cause: None, error, run_ms: 1.5, retry: false }
+    }
+
+    fn write(all: &Transcripts, key: &str, told: &Told<'_>) -> Option<String> {
+        let run = RunId::new((1 << 53) - 1);
+        all.write(key, run, SystemTime::UNIX_EPOCH, told)
+    }
+
+    fn started() -> Told<'static> {
+        let (messages, summary) = (Vec::new(), Vec::new());
+        Told::Started { lane: "main", attempt: 1, messages, summary, summary_of: 0 }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
+    }
+
+    fn lines(path: &Path) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(path).expect("a file");
+        text.lines().map(|line| serde_json::from_str(line).expect("whole")).collect()
+    }
+
+    #[test]
+    fn a_session_is_new_until_a_record_says_that_a_run_was_done() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let all = Transcripts::open(dir.path()).expect("it opens");
+        assert!(all.is_new("k") && all.find("k").is_none());
+        for told in [started(), ended("failed"), Told::Said { text: "\"outcome\":\"done\"" }] {
+            assert_eq!(write(&all, "k", &told), None);
+            assert!(all.is_new("k"));
+        }
+        assert_eq!(write(&all, "k", &ended("done")), None);
+        assert_eq!(write(&all, "k", &ended("stopped")), None);
+        assert!(!all.is_new("k") && all.is_new("l"));
+        assert_eq!(all.find("k"), Some(all.path("k")));
+        assert!(all.path("k").is_absolute());
+        assert!(!Transcripts::open(dir.path()).expect("again").is_new("k"));
+    }
+
+    #[test]
+    fn what_a_crash_has_torn_is_cut_off_before_the_next_run_and_the_rest_stays() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let all = Transcripts::open(dir.path()).expect("it opens");
+        assert_eq!(write(&all, "k", &started()), None);
+        let whole = fs::read(all.path("k")).expect("a file");
+        for cut in 0..=whole.len() {
+            fs::write(all.path("k"), &whole[..cut]).expect("written");
+            assert_eq!(write(&all, "k", &started()), None);
+            let lines = lines(&all.path("k"));
+            assert_eq!((&lines[0]["transcript"], &lines[0]["key"]), (&1.into(), &"k".into()));
+            let whole_records = whole[..cut].iter().filter(|b| **b == b'\n').count().max(1) - 1;
+            assert_eq!(lines.len(), 1 + whole_records + 1, "cut at {cut}");
+        }
+        let mut index = fs::read(dir.path().join(INDEX)).expect("a file");
+        index.extend(b"{\"key\":\"torn");
+        fs::write(dir.path().join(INDEX), index).expect("written");
+        let all = Transcripts::open(dir.path()).expect("it opens");
+        assert_eq!(write(&all, "index", &started()), None);
+        let index = lines(&dir.path().join(INDEX));
+        let last = index.last().expect("a line");
+        assert_eq!((&last["key"], &last["file"]), (&"index".into(), &"%69ndex.jsonl".into()));
+    }
+
+    #[test]
+    fn a_symlink_or_anything_else_in_place_of_a_file_is_refused_and_said_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let all = Transcripts::open(dir.path()).expect("it opens");
+        let elsewhere = dir.path().join("elsewhere");
+        for dangling in [true, false] {
+            symlink(&elsewhere, all.path("k")).expect("a link");
+            let said = write(&all, "k", &started()).expect("refused");
+            assert!(said.ends_with("k.jsonl: a symbolic link is in its place"), "{said}");
+            assert_eq!(write(&all, "k", &ended("done")), None, "said once");
+            assert_eq!(elsewhere.exists(), !dangling, "and nothing was made behind the link");
+            assert!(all.find("k").is_none());
+            fs::remove_file(all.path("k")).expect("removed");
+            assert_eq!(write(&all, "k", &started()), None, "the streak is over");
+            fs::remove_file(all.path("k")).expect("removed");
+            fs::write(&elsewhere, "theirs\n").expect("written");
+        }
+        assert_eq!(fs::read_to_string(&elsewhere).expect("a file"), "theirs\n");
+        fs::create_dir(all.path("k")).expect("a folder");
+        assert!(write(&all, "k", &started()).is_some());
+        let made = std::process::Command::new("mkfifo").arg(all.path("l")).status();
+        assert!(made.expect("mkfifo runs").success());
+        assert_eq!(write(&all, "l", &started()), None, "said once for all sessions");
+        assert_eq!(write(&all, "m", &started()), None);
+        let said = write(&all, "l", &started()).expect("refused");
+        assert!(said.contains("something else than a file"), "{said}");
+    }
+
+    #[test]
+    fn a_symlink_or_a_file_in_place_of_the_folder_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        symlink(&real, &link).expect("a link");
+        assert!(Transcripts::open(&link).is_err() && !real.exists());
+        fs::create_dir(&real).expect("a folder");
+        let error = Transcripts::open(&link).err().expect("refused").to_string();
+        assert!(
+            error.contains("link\": a symbolic link or a file: it must be a folder"),
+            "{error}"
+        );
+        fs::write(dir.path().join("file"), "").expect("a file");
+        assert!(Transcripts::open(&dir.path().join("file")).is_err());
+    }
+
+    #[test]
+    fn folder_and_files_are_their_owners_alone_whatever_the_umask() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let before = rustix::process::umask(rustix::fs::Mode::empty());
+        let path = dir.path().join("a").join("b");
+        let all = Transcripts::open(&path).expect("it opens");
+        let said = write(&all, "k", &started());
+        rustix::process::umask(before);
+        assert_eq!(said, None);
+        assert_eq!((mode(&path), mode(&all.path("k"))), (0o700, 0o600));
+        assert_eq!(mode(&path.join(INDEX)), 0o600);
+    }
+}
