@@ -1,10 +1,10 @@
 //! A folder of private files, held by a handle: names are looked up in it and nowhere else, and no
 //! symbolic link is followed.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fchmod, open, openat, statat};
@@ -32,6 +32,19 @@ pub(super) struct Folder {
     handle: OwnedFd,
 }
 
+/// Makes a folder that is its owner's, whatever the umask takes away.
+fn make(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match DirBuilder::new().mode(FOLDER.bits()).create(path) {
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(FOLDER.bits())),
+        // Somebody was quicker: it is looked at like any that was there before.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 impl Folder {
     /// Opens a folder; makes it first, for its owner alone, if there is none.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
@@ -39,13 +52,8 @@ impl Folder {
             Error::System(format!("transcripts.dir = {path:?}: {error}"))
         };
         let absolute = std::path::absolute(path).map_err(|e| said(&e))?;
-        let made = absolute.symlink_metadata().is_err();
-        if made {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(FOLDER.bits())
-                .create(&absolute)
-                .map_err(|e| said(&e))?;
+        if absolute.symlink_metadata().is_err() {
+            make(&absolute).map_err(|e| said(&e))?;
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = open(&absolute, flags, Mode::empty()).map_err(|errno| match errno {
@@ -54,10 +62,6 @@ impl Folder {
             }
             errno => said(&errno),
         })?;
-        if made {
-            // The umask may have taken away more than others' rights.
-            fchmod(&handle, FOLDER).map_err(|e| said(&e))?;
-        }
         Ok(Self { path: absolute, handle })
     }
 

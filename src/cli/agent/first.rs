@@ -17,6 +17,7 @@ pub fn line(run: &Run) -> String {
         .text("text", &batch.text())
         .raw("messages", &format!("[{}]", messages.join(",")))
         .number("summary_of", batch.summary_of().into())
+        .maybe(run.transcript(), |body, path| body.text("transcript", &path.to_string_lossy()))
         .object()
 }
 
