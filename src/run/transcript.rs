@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::batch_view::Role;
-use super::{CallResult, Part, Run};
-use crate::model::Reply;
+use super::{CallResult, Code, Part, Run};
+use crate::model::{Cause, Reply};
 use crate::session::{Cell, Ended};
 use crate::store::{Called, Json, Part as Line, Told};
 use crate::sync::Arc;
@@ -89,7 +89,7 @@ pub(crate) fn told_end(ended: &Ended, now: Moment) -> Told<'_> {
     let micros = (now.since(ended.started).as_secs_f64() * 1e6).round();
     Told::Ended {
         outcome: ended.outcome.as_str(),
-        cause: ended.cause.map(|cause| cause.as_str()),
+        cause: ended.cause.map(Cause::as_str),
         error: ended.error.as_deref(),
         run_ms: micros / 1e3,
         retry: ended.fate.is_none(),
@@ -117,7 +117,7 @@ fn called(result: &CallResult) -> Called<'_> {
         state: result.state.as_str(),
         error: result.error,
         effects: result.effects.as_str(),
-        code: result.code.map(|code| code.as_str()),
+        code: result.code.map(Code::as_str),
         result: result.result.as_deref().map(Json),
     }
 }

@@ -49,7 +49,7 @@ impl Folder {
     /// Opens a folder; makes it first, for its owner alone, if there is none.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let said = |error: &dyn std::fmt::Display| {
-            Error::System(format!("transcripts.dir = {path:?}: {error}"))
+            Error::System(format!("transcripts.dir = \"{}\": {error}", path.display()))
         };
         let absolute = std::path::absolute(path).map_err(|e| said(&e))?;
         if absolute.symlink_metadata().is_err() {

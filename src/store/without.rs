@@ -12,7 +12,7 @@ pub(crate) enum Transcripts {}
 impl Transcripts {
     pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
         let text = "this build writes no transcripts: enable the feature `transcripts`";
-        Err(Error::invalid(format!("transcripts.dir = {dir:?}: {text}")))
+        Err(Error::invalid(format!("transcripts.dir = \"{}\": {text}", dir.display())))
     }
 
     pub(crate) fn path(&self, _: &str) -> PathBuf {
@@ -29,5 +29,17 @@ impl Transcripts {
 
     pub(crate) fn write(&self, _: &str, _: RunId, _: SystemTime, _: &Told<'_>) -> Option<String> {
         match *self {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_folder_for_transcripts_is_an_error_that_names_the_feature() {
+        let mut config = crate::Config::default();
+        config.transcripts.dir = Some("t".into());
+        let error = crate::Engine::new(config).err().expect("refused").to_string();
+        assert!(error.starts_with("transcripts.dir = \"t\": this build"), "{error}");
+        assert!(error.contains("feature `transcripts`"), "{error}");
     }
 }

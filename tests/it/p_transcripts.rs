@@ -176,7 +176,10 @@ fn p1_an_abandoned_run_is_told_by_who_abandons_it_and_says_nothing_more() {
 fn the_end_of_a_run_is_in_the_transcript_before_anybody_hears_of_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let bench = bench_doing(config(dir.path()), |run| Ok(Reply::new(run.batch().text())));
-    let receipts: Vec<_> = (0..20).map(|n| bench.submit(followup(&n.to_string()))).collect();
+    // The lane changes with each run: another worker begins the next.
+    let lanes = ["main", "subagent"].into_iter().cycle();
+    let message = |(n, lane): (u8, &'static str)| followup(&n.to_string()).with_lane(lane);
+    let receipts: Vec<_> = (0..20).zip(lanes).map(message).map(|m| bench.submit(m)).collect();
     for (done, receipt) in receipts.iter().enumerate() {
         let run = waits(receipt).run.expect("it ran");
         let story = story(&bench.engine, "k");
