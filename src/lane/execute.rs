@@ -125,16 +125,12 @@ impl Execution<'_> {
         let id = run.id();
         run.session().ended(id.get());
         let slice = slice.map(|(ticket, next)| Slice { ticket: *ticket, run: next });
-        let (now, told) = (self.now, reply.as_ref());
+        let now = self.now;
         let finished = self.shared.transition_then(
             run.session(),
             now,
             |machine, cx| machine.finish(id, end, slice.as_ref(), cx),
-            |finished| {
-                if let Finished::Ended(ended, _) = finished {
-                    run.transcribe_end(told, ended, now);
-                }
-            },
+            |finished| run.transcribe_end(reply.as_ref(), finished, now),
         );
         match finished {
             Finished::Stale => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::batch_view::Role;
 use super::{CallResult, Code, Part, Run};
 use crate::model::{Cause, Reply};
-use crate::session::{Cell, Ended};
+use crate::session::{Cell, Ended, Finished};
 use crate::store::{Called, Json, Part as Line, Told};
 use crate::sync::Arc;
 use crate::time::Moment;
@@ -70,13 +70,19 @@ impl Run {
         self.transcribe(|| Told::Said { text });
     }
 
-    /// The run has ended, and was live until then.
+    /// The run has ended, unless it was abandoned before: then who did that has told it.
     #[inline]
-    pub(crate) fn transcribe_end(&self, reply: Option<&Reply>, ended: &Ended, now: Moment) {
-        if self.batch.is_none() || self.shared.transcripts.is_none() {
+    pub(crate) fn transcribe_end(
+        &self,
+        reply: Option<&Reply>,
+        finished: &Finished<super::Closure>,
+        now: Moment,
+    ) {
+        let (shared, key) = (&self.shared, &self.session.key);
+        if shared.transcripts.is_none() || self.batch.is_none() {
             return;
         }
-        let (shared, key) = (&self.shared, &self.session.key);
+        let Finished::Ended(ended, _) = finished else { return };
         if let Some(reply) = reply {
             shared.transcribe(key, self.id, || Told::Replied { text: reply.text() });
         }

@@ -106,7 +106,8 @@ impl Transcripts {
         at: SystemTime,
         told: &Told<'_>,
     ) -> Option<String> {
-        let at = humantime::format_rfc3339_millis(at).to_string();
+        // A clock before 1970 has no text.
+        let at = humantime::format_rfc3339_millis(at.max(SystemTime::UNIX_EPOCH)).to_string();
         let line = Line { run: run.get(), at, told };
         let first = matches!(told, Told::Started { .. });
         match self.append(key, &line, first) {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::stage::{bench_doing, bench_of, collect, deliver, followup, steer};
-use crate::support::{Answer, Bench, bench, bench_with, until, waits};
+use crate::support::{Answer, Bench, LONG, bench, bench_with, until, waits};
 
 fn config(dir: &Path) -> Config {
     let mut config = Config::default().with_queue(|q| q.debounce = Duration::ZERO);
@@ -307,6 +307,7 @@ fn a_stop_and_a_close_are_told_with_their_cause() {
     let engine = bench.engine.clone();
     bench.send(followup("b"));
     bench.gate.arrived();
+    bench.gate.with(|run| assert_eq!(run.token().wait(LONG), Some(Cause::Close)));
     bench.finish();
     let end = &transcript(&engine, "k")[4];
     assert_eq!((&end["event"], &end["cause"]), (&json!("ended"), &json!("close")));
