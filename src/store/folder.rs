@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::model::Error;
 
 /// Only its owner may enter it.
-const FOLDER: Mode = Mode::RWXU;
+const FOLDER: u32 = 0o700;
 /// Only its owner may read and write it.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// Lines go to the end, wherever that is by then. A pipe or a terminal of that name is not waited
@@ -37,8 +37,8 @@ fn make(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    match DirBuilder::new().mode(FOLDER.bits()).create(path) {
-        Ok(()) => fs::set_permissions(path, Permissions::from_mode(FOLDER.bits())),
+    match DirBuilder::new().mode(FOLDER).create(path) {
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(FOLDER)),
         // Somebody was quicker: it is looked at like any that was there before.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),

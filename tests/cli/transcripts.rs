@@ -146,3 +146,14 @@ fn a_folder_that_cannot_be_used_is_a_usage_error_that_says_so() {
     assert_eq!(output.code, Some(2));
     assert!(output.stderr.contains("it must be a folder, or not there"), "{}", output.stderr);
 }
+
+#[test]
+fn p7_a_transcript_that_cannot_be_written_is_an_event_and_the_reply_comes() {
+    let dir = folder();
+    fs::create_dir(dir.join("a%20b.jsonl")).expect("a folder in its place");
+    let output = run(&["--agent", "cat", "--transcripts", text(&dir)], ONE);
+    assert_eq!((output.check().replies(), output.code), (vec!["hello"], Some(0)));
+    let failed = output.events("transcript.failed");
+    assert_eq!((failed.len(), &failed[0]["key"]), (1, &"a b".into()));
+    assert!(failed[0]["error"].as_str().is_some_and(|e| e.contains("a%20b.jsonl")));
+}
