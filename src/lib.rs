@@ -54,8 +54,13 @@ pub use run::{
 };
 pub use session::{Cancelled, Registration, Token, Verdict, Withdrawn};
 #[cfg(feature = "journal")]
-pub use store::{Change, Journal, JournalError, RedbJournal, Table};
+pub use store::{Change, Each, Journal, JournalError, RedbJournal, Table};
 pub use time::ManualClock;
 pub use watch::{
     Audit, Event, LaneStats, Observer, Percentiles, Phase, Placement, Record, Ring, Spoken, Stats,
 };
+
+// For the program, which names folders as transcripts are named.
+#[cfg(feature = "transcripts")]
+#[doc(hidden)]
+pub use store::{file_name, session_uuid};

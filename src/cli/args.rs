@@ -38,6 +38,10 @@ const RUN_EXAMPLES: &str = r#"Examples:
   An agent that can be steered, with live control through a named pipe:
     mkfifo ctl; laneq run --agent './agent --id {session}' --agent-protocol jsonl --control ctl
 
+  An agent with sessions of its own, begun once and gone on with afterwards:
+    laneq run --transcripts ./transcripts --agent 'my-agent --resume {session}' \
+      --agent-first 'my-agent --session-id {session}'
+
 Input, one JSON object a line: {"text":..., "key" or "source":..., "id", "meta", "sender",
 "authority", "mode", "backlog", "lane", "priority", "payload", "media", "ttl_ms", "deadline_ms",
 "attempts", "expect_run", "at_ms"}, or {"control":"interrupt|stop|withdraw|abandon|lane|pause|
@@ -83,6 +87,12 @@ pub struct RunArgs {
     #[arg(long, value_name = "CMD")]
     pub agent: Option<String>,
 
+    /// Agent command instead of `--agent` while LANEQ_NEW is 1: until a run of the session was
+    /// done. For agents that begin a conversation in another way than they go on with it; needs
+    /// `--transcripts`
+    #[arg(long, value_name = "CMD", requires = "agent")]
+    pub agent_first: Option<String>,
+
     /// How the agent talks
     #[arg(long, value_name = "NAME", default_value = "plain", requires = "agent")]
     pub agent_protocol: Protocol,
@@ -90,6 +100,12 @@ pub struct RunArgs {
     /// Run each session's agents in a folder of its own in this one, made on first use
     #[arg(long, value_name = "DIR")]
     pub session_dir: Option<PathBuf>,
+
+    /// Keep a transcript of each session in this folder: a file of JSON lines with messages,
+    /// steers, tool results, replies and outcomes, found by key in `index.jsonl`. Agents get its
+    /// path as LANEQ_TRANSCRIPT, and LANEQ_NEW. Overrides `transcripts.dir`
+    #[arg(long, value_name = "DIR")]
+    pub transcripts: Option<PathBuf>,
 
     /// Environment variables to hand on, besides PATH, HOME, LANG, TERM, TMPDIR, USER and SHELL
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
@@ -238,6 +254,7 @@ mod tests {
     #[test]
     fn an_agent_protocol_needs_an_agent() {
         assert!(Args::try_parse_from(["laneq", "run", "--agent-protocol", "jsonl"]).is_err());
+        assert!(Args::try_parse_from(["laneq", "run", "--agent-first", "x"]).is_err());
         assert!(Args::try_parse_from(["laneq", "run"]).is_ok());
     }
 }

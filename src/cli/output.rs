@@ -141,6 +141,7 @@ fn body(event: &Event) -> Option<Body> {
         Event::Config { detail, .. } => body.text("detail", detail),
         Event::JournalFailed { error } => body.text("detail", error),
         Event::CronSkipped { key, detail } => body.key(key).text("detail", detail),
+        Event::TranscriptFailed { key, error } => body.key(key).text("error", error),
         Event::Note { detail, .. } => inner(body, detail),
         event => of_run(body, event),
     })

@@ -32,6 +32,9 @@ pub fn config(args: &RunArgs) -> Result<Config, Usage> {
         let deadline = Some(Duration::from_millis(ms));
         config.lanes.values_mut().for_each(|lane| lane.deadline = deadline);
     }
+    if let Some(dir) = &args.transcripts {
+        config.transcripts.dir = Some(dir.clone());
+    }
     let engine = &mut config.engine;
     engine.stop_grace = args.stop_grace_ms.map_or(engine.stop_grace, Duration::from_millis);
     engine.drain = args.drain_ms.map_or(engine.drain, Duration::from_millis);
@@ -79,7 +82,8 @@ pub fn fleet(args: &RunArgs, config: &Config) -> Result<Fleet, Usage> {
     let general = match &args.agent {
         None => None,
         Some(command) => {
-            Some(Arc::new(agent("--agent", command, args.agent_protocol, args, config)?))
+            let general = agent("--agent", command, args.agent_protocol, args, config)?;
+            Some(Arc::new(Agent { first: first(args, config)?, ..general }))
         }
     };
     let mut fleet = Fleet { general, named: HashMap::new(), lanes: HashMap::new() };
@@ -110,6 +114,25 @@ pub fn fleet(args: &RunArgs, config: &Config) -> Result<Fleet, Usage> {
     Ok(fleet)
 }
 
+/// The words of the command for new sessions.
+fn first(args: &RunArgs, config: &Config) -> Result<Option<Vec<String>>, Usage> {
+    let Some(command) = &args.agent_first else { return Ok(None) };
+    if config.transcripts.dir.is_none() {
+        let need = "only transcripts tell which sessions are new: add --transcripts DIR";
+        return Err(format!("--agent-first {command:?}: {need}"));
+    }
+    words("--agent-first", command).map(Some)
+}
+
+fn words(name: &str, command: &str) -> Result<Vec<String>, Usage> {
+    let words = shlex::split(command)
+        .ok_or_else(|| format!("{name} {command:?}: a quotation mark is not closed"))?;
+    if words.is_empty() {
+        return Err(format!("{name}: the command is empty"));
+    }
+    Ok(words)
+}
+
 fn agent(
     name: &str,
     command: &str,
@@ -117,15 +140,12 @@ fn agent(
     args: &RunArgs,
     config: &Config,
 ) -> Result<Agent, Usage> {
-    let words = shlex::split(command)
-        .ok_or_else(|| format!("{name} {command:?}: a quotation mark is not closed"))?;
-    if words.is_empty() {
-        return Err(format!("{name}: the command is empty"));
-    }
+    let words = words(name, command)?;
     let stderr = StderrTo::named(&args.agent_stderr)
         .map_err(|error| format!("--agent-stderr {}: {error}", args.agent_stderr))?;
     Ok(Agent {
         words,
+        first: None,
         protocol,
         stderr,
         environment: args.agent_env.clone(),

@@ -52,10 +52,11 @@ impl JournalKnobs {
     }
 }
 
-/// Transcripts: a file for each session.
+/// Transcripts: a file of JSON lines for each session, for its owner alone. They need the feature
+/// `transcripts`; [`architecture`](crate::architecture) says what is in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TranscriptKnobs {
-    /// Their folder. Default: none, and no transcripts.
+    /// Their folder, made if it is not there; not a symbolic link. Default: none, and no transcripts.
     pub dir: Option<PathBuf>,
 }
 

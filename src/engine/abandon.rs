@@ -6,6 +6,7 @@ use super::Engine;
 use super::core::{Core, Session};
 use crate::lane::Orphan;
 use crate::model::{Cause, Error, RunId};
+use crate::run::told_end;
 use crate::session::SlotState;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -13,7 +14,7 @@ use crate::sync::atomic::Ordering;
 impl Engine {
     /// Ends a run although its handler still executes: its messages have their fate (`ran`,
     /// stopped), its id is fenced, its session and its slot are free, and another worker takes
-    /// the place of its thread. Never blocks.
+    /// the place of its thread. Never blocks, but for a line in its transcript.
     ///
     /// # Errors
     /// `Stale` if it is not live; `Full` beyond `limits.abandoned` threads that still execute.
@@ -37,11 +38,21 @@ impl Core {
     ) -> Result<(), Error> {
         let shared = &self.shared;
         session.ended(run.get());
-        let (abandoned, lane) = shared.transition(session, shared.now(), |m, cx| {
-            let lane = m.live().map(|live| live.lane);
-            let (next, abandoned) = m.abandon(run, cause, cx);
-            (next, (abandoned, lane))
-        });
+        let now = shared.now();
+        let (abandoned, lane) = shared.transition_then(
+            session,
+            now,
+            |m, cx| {
+                let lane = m.live().map(|live| live.lane);
+                let (next, abandoned) = m.abandon(run, cause, cx);
+                (next, (abandoned, lane))
+            },
+            |(abandoned, _)| {
+                if let Some(ended) = abandoned.as_ref().and_then(|gone| gone.batch.as_ref()) {
+                    shared.transcribe(&session.key, run, || told_end(ended, now));
+                }
+            },
+        );
         let (Some(abandoned), Some(lane)) = (abandoned, lane) else {
             return Err(Error::Stale(run));
         };

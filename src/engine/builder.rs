@@ -12,6 +12,7 @@ use crate::lane::Staff;
 use crate::model::{Error, Message};
 use crate::run::{Crew, Shared, WaitGraph};
 use crate::session::{Hooks, LANES_MAX, SWEEP, What};
+use crate::store::Transcripts;
 use crate::sync::{Arc, Mutex, par};
 use crate::time::{Clock, ManualClock};
 use crate::watch::Event;
@@ -99,9 +100,12 @@ impl Builder {
     ///
     /// # Errors
     /// `Invalid` for a setting out of range, or a schedule that cannot be understood or never
-    /// comes; `System` if no thread can be started; `Journal` if the journal cannot be opened.
+    /// comes; `System` if no thread can be started, or `transcripts.dir` cannot be used; `Journal`
+    /// if the journal cannot be opened.
     pub fn start(mut self) -> Result<Engine, Error> {
         self.config.resolve()?;
+        let dir = self.config.transcripts.dir.as_deref();
+        let transcripts = dir.map(Transcripts::open).transpose()?;
         let dedupe = Arc::new(Dedupe::default());
         let known = Arc::clone(&dedupe);
         let crew = Crew {
@@ -115,7 +119,7 @@ impl Builder {
         let clock = self.clock.clone().map_or_else(Clock::real, Clock::Manual);
         let hire: Arc<dyn crate::session::Hire<_>> = Arc::clone(&staff) as Arc<_>;
         let (recovery, jots) = recover::open(self.journal, &self.config, &clock)?;
-        let mut shared = Shared::new(self.config, clock, hire, self.hooks);
+        let mut shared = Shared::new(self.config, clock, hire, self.hooks, transcripts);
         shared.jots = jots;
         let shared = Arc::new(shared);
         // `main` is lane 0; the others follow by name.

@@ -210,6 +210,13 @@ impl Engine {
         shared.bus.say(shared.now(), || Event::Note { name, detail });
     }
 
+    /// The file with the transcript of a session: an absolute path. None if there is none, or no
+    /// `transcripts.dir`. The name is made from the key; nothing is searched.
+    #[must_use]
+    pub fn transcript(&self, key: &str) -> Option<std::path::PathBuf> {
+        self.shared().transcripts.as_ref()?.find(key)
+    }
+
     /// How many events wait for delivery: a host that must lose none waits while there are many.
     #[must_use]
     pub fn events_behind(&self) -> u64 {

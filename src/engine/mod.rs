@@ -18,6 +18,8 @@ mod recover;
 #[path = "recover_off.rs"]
 mod recover;
 mod reload;
+#[cfg(feature = "journal")]
+mod returning;
 mod ready;
 mod stats;
 mod submit;

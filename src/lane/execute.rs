@@ -119,7 +119,10 @@ impl Execution<'_> {
                 let end = came.map_or_else(panicked, |()| End::Done(None));
                 (end, Due::Task(Closure::Task(task)))
             }
-            (None, Some(batch)) => (self.handle(run), Due::Batch(batch)),
+            (None, Some(batch)) => {
+                run.transcribe_start();
+                (self.handle(run), Due::Batch(batch))
+            }
             (None, None) => unreachable!("a run has a closure or a batch"),
         }
     }
@@ -158,9 +161,13 @@ impl Execution<'_> {
         let id = run.id();
         run.session().ended(id.get());
         let slice = slice.map(|(ticket, next)| Slice { ticket: *ticket, run: next });
-        let finished = self.shared.transition(run.session(), self.now, |machine, cx| {
-            machine.finish(id, end, slice.as_ref(), cx)
-        });
+        let now = self.now;
+        let finished = self.shared.transition_then(
+            run.session(),
+            now,
+            |machine, cx| machine.finish(id, end, slice.as_ref(), cx),
+            |finished| run.transcribe_end(reply.as_ref(), finished, now),
+        );
         match finished {
             Finished::Stale => {
                 caught::let_go(due);

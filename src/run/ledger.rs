@@ -355,7 +355,9 @@ impl Ledger<'_> {
         };
         self.calls.cancel_planned(code);
         let calls = std::mem::take(&mut *self.calls.0.lock());
-        Ok(calls.into_iter().map(|call| call.result).collect())
+        let results: Vec<_> = calls.into_iter().map(|call| call.result).collect();
+        self.run.transcribe_calls(&results);
+        Ok(results)
     }
 }
 

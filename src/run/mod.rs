@@ -10,6 +10,7 @@ mod refused;
 #[allow(clippy::module_inception, reason = "the run is the noun of this room")]
 mod run;
 mod steers;
+mod transcript;
 mod wait;
 mod wait_graph;
 
@@ -22,6 +23,7 @@ pub use refused::{Refused, SpawnRefused};
 pub(crate) use run::Crew;
 pub use run::{Run, Signal};
 pub use steers::{End, Steers};
+pub(crate) use transcript::told_end;
 pub use wait::Waiting;
 pub(crate) use wait_graph::WaitGraph;
 

@@ -209,6 +209,7 @@ impl Run {
     pub fn say(&self, text: impl Into<Arc<str>>) {
         let Some(batch) = &self.batch else { return };
         let reply = Reply::new(text);
+        self.transcribe_say(reply.text());
         self.shared.bus.say(self.shared.now(), || {
             Event::Reply(Spoken {
                 run: self.id,

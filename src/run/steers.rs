@@ -66,7 +66,16 @@ impl<'run> Steers<'run> {
         }
         let run = self.run;
         let now = run.shared.now();
-        run.shared.transition(&run.session, now, |m, cx| m.commit(run.id, self.guard, cx))?;
+        run.shared.transition_then(
+            &run.session,
+            now,
+            |m, cx| m.commit(run.id, self.guard, cx),
+            |committed: &Result<(), Error>| {
+                if committed.is_ok() {
+                    run.transcribe_steers(&self.cells);
+                }
+            },
+        )?;
         if let Some(jots) = &run.shared.jots {
             self.cells.iter().filter(|cell| cell.has_half()).for_each(|cell| jots.seen(cell));
         }

@@ -25,6 +25,7 @@ mod session;
 mod shared;
 mod table;
 mod token;
+mod transcribe;
 mod window;
 
 pub(crate) use backlog::Code;

@@ -17,6 +17,7 @@ use super::table::Table;
 use super::token::Fired;
 use crate::config::Config;
 use crate::model::{Fate, LaneId, Settled};
+use crate::store::Transcripts;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
@@ -47,6 +48,8 @@ pub(crate) struct Shared<C> {
     pub(super) hooks: Hooks,
     /// Set where accepted messages outlive the process.
     pub(crate) jots: Option<Jots>,
+    /// None costs a branch.
+    pub(crate) transcripts: Option<Transcripts>,
     /// 0 open, 1 draining, 2 closed. Written by drain and close; read inside every session lock.
     open: AtomicU8,
     run_ids: AtomicU64,
@@ -56,7 +59,13 @@ pub(crate) struct Shared<C> {
 }
 
 impl<C: Code> Shared<C> {
-    pub(crate) fn new(config: Config, clock: Clock, staff: Arc<dyn Hire<C>>, hooks: Hooks) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        clock: Clock,
+        staff: Arc<dyn Hire<C>>,
+        hooks: Hooks,
+        transcripts: Option<Transcripts>,
+    ) -> Self {
         Self {
             timer: Timer::new(clock.clone()),
             clock,
@@ -70,6 +79,7 @@ impl<C: Code> Shared<C> {
             staff,
             hooks,
             jots: None,
+            transcripts,
             open: AtomicU8::new(0),
             run_ids: AtomicU64::new(1),
             reporting: Reporting::default(),

@@ -1,32 +1,30 @@
-//! What outlives the process: the journal of accepted messages.
-//!
-//! The engine says what happened, in order; a journal keeps it. It knows tables, keys and bytes,
-//! and nothing of sessions: what the bytes mean is in `records`.
+//! What outlives the process: the journal of accepted messages, and the transcripts of sessions.
 
-#[cfg(feature = "journal")]
-mod disk;
-#[cfg(feature = "journal")]
-mod holder;
+#[cfg(feature = "transcripts")]
+mod folder;
 #[cfg(feature = "journal")]
 mod journal;
-#[cfg(feature = "journal")]
-mod line;
-#[cfg(feature = "journal")]
-mod records;
-#[cfg(feature = "journal")]
-mod redb;
-#[cfg(feature = "journal")]
-mod writer;
+#[cfg(feature = "transcripts")]
+mod name;
+#[cfg(feature = "transcripts")]
+mod tail;
+mod told;
+#[cfg(feature = "transcripts")]
+mod transcript;
+#[cfg(not(feature = "transcripts"))]
+mod without;
 
 #[cfg(feature = "journal")]
-pub use journal::{Change, Journal, JournalError, Table};
+pub use journal::{Change, Each, Journal, JournalError, RedbJournal, Table};
 #[cfg(feature = "journal")]
-pub(crate) use line::{Line, Then};
-#[cfg(feature = "journal")]
-pub(crate) use records::{
-    Known, Mark, Marks, Sent, Summary, decode, encode, millis, number_of, put, take,
+pub(crate) use journal::{
+    Known, Line, Mark, Marks, Sent, Summary, Then, decode, encode, millis, number_of, put, take,
+    work,
 };
-#[cfg(feature = "journal")]
-pub use redb::RedbJournal;
-#[cfg(feature = "journal")]
-pub(crate) use writer::work;
+#[cfg(feature = "transcripts")]
+pub use name::{file_name, session_uuid};
+pub(crate) use told::{Called, Json, Part, Told};
+#[cfg(feature = "transcripts")]
+pub(crate) use transcript::Transcripts;
+#[cfg(not(feature = "transcripts"))]
+pub(crate) use without::Transcripts;

@@ -194,6 +194,9 @@ pub enum Event {
     SessionShared { key: Arc<str>, peers: u32 },
     /// Lines about dropped messages went with nobody to read them.
     SummaryDiscarded { key: Arc<str>, count: u32 },
+    /// A record could not be written into a transcript, and the run went on; said once until one is
+    /// written again.
+    TranscriptFailed { key: Arc<str>, error: String },
     /// Settings were replaced (`config.reloaded`) or refused (`config.refused`).
     Config { name: &'static str, detail: String },
     /// A tick of a job met the job's own message or run: `skipped`, or `coalesced` with one run to
@@ -234,6 +237,7 @@ impl Event {
             Self::SummaryDiscarded { .. } => "session.summary_discarded",
             Self::CronSkipped { .. } => "cron.skipped",
             Self::JournalFailed { .. } => "journal.failed",
+            Self::TranscriptFailed { .. } => "transcript.failed",
             Self::Config { name, .. } | Self::Note { name, .. } => name,
         }
     }
@@ -256,7 +260,8 @@ impl Event {
             | Self::SessionIdle { key }
             | Self::SessionShared { key, .. }
             | Self::SummaryDiscarded { key, .. }
-            | Self::CronSkipped { key, .. } => Some(key),
+            | Self::CronSkipped { key, .. }
+            | Self::TranscriptFailed { key, .. } => Some(key),
             Self::Reply(spoken) => Some(&spoken.key),
             _ => None,
         }

@@ -12,3 +12,4 @@ mod ingress;
 mod jsonl;
 mod modes;
 mod support;
+mod transcripts;

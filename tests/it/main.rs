@@ -35,6 +35,8 @@ mod p_figures;
 mod p_ingress;
 mod p_ingress_names;
 mod p_reload;
+#[cfg(feature = "transcripts")]
+mod p_transcripts;
 #[cfg(feature = "cron")]
 mod p_cron;
 mod p01_storm;

@@ -79,7 +79,7 @@ fn p11_a_run_that_crashes_again_and_again_is_parked_and_can_be_requeued() {
     let mut paper = Paper::default();
     let (engine, gate) = journaled(Config::default(), &paper);
     let first = submit(&engine, message("k", "poison").with_id("p"));
-    submit(&engine, message("k", "after"));
+    let _after = submit(&engine, message("k", "after"));
     assert_eq!(gate.arrived(), "poison");
     let mut engines = vec![(engine, gate)];
     for attempt in 2..=3 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 
-use laneq::{Change, Journal, JournalError, Table};
+use laneq::{Change, Each, Journal, JournalError, Table};
 
 type Entries = BTreeMap<(u8, Box<[u8]>), Box<[u8]>>;
 
@@ -92,11 +92,7 @@ impl Journal for Paper {
         Ok(())
     }
 
-    fn read(
-        &self,
-        table: Table,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError>,
-    ) -> Result<(), JournalError> {
+    fn read(&self, table: Table, each: &mut Each<'_>) -> Result<(), JournalError> {
         let entries = self.sheet().entries.clone();
         let own = entries.iter().filter(|((t, _), _)| *t == number(table));
         own.map(|((_, key), value)| each(key, value)).collect()
@@ -106,7 +102,7 @@ impl Journal for Paper {
         Ok(self.sheet().entries.get(&(number(table), key.into())).cloned())
     }
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "paper"
     }
 }

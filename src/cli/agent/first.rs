@@ -1,8 +1,7 @@
 //! Messages as a jsonl agent reads them: the first line of a run, and steers.
 
-use laneq::{MessageId, Part, Run};
+use laneq::{MessageId, Part, Run, session_uuid};
 
-use super::session_uuid;
 use crate::cli::output::Body;
 
 /// The first line that a jsonl agent reads.
@@ -18,6 +17,7 @@ pub fn line(run: &Run) -> String {
         .text("text", &batch.text())
         .raw("messages", &format!("[{}]", messages.join(",")))
         .number("summary_of", batch.summary_of().into())
+        .maybe(run.transcript(), |body, path| body.text("transcript", &path.to_string_lossy()))
         .object()
 }
 

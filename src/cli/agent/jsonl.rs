@@ -34,6 +34,8 @@ pub fn handle(agent: &Agent, app: &Arc<App>, run: &Run) -> Result<Reply, BoxErro
     });
     if let Some(ledger) = run.ledger() {
         ledger.give_up();
+        // P6: each call has its result, also if nobody asked for it: the transcript has it.
+        let _ = ledger.settle();
     }
     match &serving.course {
         Course::Ended(text) => Ok(Reply::new(text.as_str())),

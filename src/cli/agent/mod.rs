@@ -10,6 +10,7 @@ mod process;
 mod request;
 mod serve;
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
@@ -17,8 +18,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use laneq::{BoxError, Reply, Run};
-use uuid::Uuid;
+use laneq::{BoxError, Reply, Run, session_uuid};
 
 pub use self::fleet::{Fleet, folded};
 
@@ -64,12 +64,27 @@ impl StderrTo {
 pub struct Agent {
     /// Program and arguments, with placeholders.
     pub words: Vec<String>,
+    /// In their place while a session is new.
+    pub first: Option<Vec<String>>,
     pub protocol: Protocol,
     pub stderr: StderrTo,
     pub environment: Vec<String>,
     pub grace: Duration,
     /// Where each session has a working directory of its own.
     pub folders: Option<PathBuf>,
+}
+
+/// What is known of the session from before this run, by its transcript.
+struct Past {
+    transcript: PathBuf,
+    /// No run was done yet.
+    new: bool,
+}
+
+impl Past {
+    fn of(run: &Run) -> Option<Self> {
+        run.transcript().map(|transcript| Self { transcript, new: run.is_new() })
+    }
 }
 
 impl Agent {
@@ -91,7 +106,7 @@ impl Agent {
     }
 
     /// The words of the command for this run.
-    fn command(&self, run: &Run) -> Vec<String> {
+    fn command(&self, run: &Run, past: Option<&Past>) -> Vec<String> {
         let session = session_uuid(run.key());
         let id = run.id().to_string();
         let fill = |word: &String| {
@@ -99,11 +114,12 @@ impl Agent {
             // Last, since a key may contain anything.
             word.replace("{key}", run.key())
         };
-        self.words.iter().map(fill).collect()
+        let first = self.first.as_ref().filter(|_| past.is_some_and(|past| past.new));
+        first.unwrap_or(&self.words).iter().map(fill).collect()
     }
 
     /// The whole environment of this run's process.
-    fn environment(&self, run: &Run) -> Vec<(String, std::ffi::OsString)> {
+    fn environment(&self, run: &Run, past: Option<Past>) -> Vec<(String, OsString)> {
         let listed = ENVIRONMENT.iter().copied().chain(self.environment.iter().map(String::as_str));
         let inherited = listed.filter_map(|name| Some((name.to_owned(), std::env::var_os(name)?)));
         let own = [
@@ -114,13 +130,13 @@ impl Agent {
             ("LANEQ_ATTEMPT", run.attempt().to_string()),
             ("LANEQ_BATCH", run.batch().len().to_string()),
         ];
-        inherited.chain(own.map(|(name, value)| (name.to_owned(), value.into()))).collect()
+        let own = own.map(|(name, value)| (name.to_owned(), value.into()));
+        let past = past.map(|Past { transcript, new }| {
+            let new = OsString::from(if new { "1" } else { "0" });
+            [("LANEQ_NEW".to_owned(), new), ("LANEQ_TRANSCRIPT".to_owned(), transcript.into())]
+        });
+        inherited.chain(own).chain(past.into_iter().flatten()).collect()
     }
-}
-
-/// The same key has the same session, on every machine.
-pub fn session_uuid(key: &str) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("laneq:{key}").as_bytes()).to_string()
 }
 
 /// Forwards a standard error line by line, with the key and the run in front, to its end.
@@ -139,17 +155,5 @@ fn forward(console: &Console, from: impl Read, key: &str, run: laneq::RunId) {
             }
             Ok(Next::End) | Err(_) => return,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_session_is_the_version_5_uuid_of_its_key() {
-        assert_eq!(session_uuid("k"), session_uuid("k"));
-        assert_ne!(session_uuid("k"), session_uuid("l"));
-        assert_eq!(session_uuid("k").as_bytes()[14], b'5');
     }
 }

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Select, Sender, bounded, unbounded};
 use laneq::{Run, Signal};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::{Agent, folder};
+use super::{Agent, Past, folder};
 use crate::cli::app::App;
 use crate::cli::lines::{self, Next};
 
@@ -70,7 +70,8 @@ pub struct Process {
 impl Process {
     /// Starts the process and its threads: its pipes never block the worker.
     pub fn start(agent: &Agent, app: &Arc<App>, run: &Run, cut: Cut) -> io::Result<Self> {
-        let words = agent.command(run);
+        let past = Past::of(run);
+        let words = agent.command(run, past.as_ref());
         let mut command = Command::new(&words[0]);
         if let Some(folders) = &agent.folders {
             command.current_dir(folder::of(folders, run.key())?);
@@ -78,7 +79,7 @@ impl Process {
         let mut child = command
             .args(&words[1..])
             .env_clear()
-            .envs(agent.environment(run))
+            .envs(agent.environment(run, past))
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -30,6 +30,7 @@ impl End {
 /// A run that has ended, and what became of its batch: the worker tells the receipts.
 pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
+    pub(crate) cause: Option<Cause>,
     /// `None`: the batch will run again.
     pub(crate) fate: Option<Fate>,
     pub(crate) started: Moment,
@@ -53,6 +54,8 @@ pub(crate) struct Slice {
 pub(crate) struct Abandoned {
     /// Whether it held a slot of its lane, which is free now.
     pub(crate) slot: SlotState,
+    /// How its batch ended; none for a closure, which the transcript does not know.
+    pub(crate) batch: Option<Ended>,
 }
 
 impl<C: Code> Machine<C> {
@@ -135,7 +138,7 @@ impl<C: Code> Machine<C> {
             notes.push(Note::Finished { run, outcome, cause, took });
             notes.push(Note::ClosureFate { number, fate, run: run_of, outcome: outcome_of });
         }
-        Ended { outcome, fate: Some(fate), started: live.started, error: end.error() }
+        Ended { outcome, cause, fate: Some(fate), started: live.started, error: end.error() }
     }
 
     /// The admission number whose low half this is: the newest that can be meant.
@@ -174,7 +177,7 @@ impl<C: Code> Machine<C> {
             Some(fate) => self.settle_batch(live.id, batch, fate, outcome, cx, next),
             None => self.retry(live, batch, outcome, error.clone(), cx, next),
         }
-        Ended { outcome, fate, started: live.started, error }
+        Ended { outcome, cause, fate, started: live.started, error }
     }
 
     /// The whole table; `None` is a retry.
@@ -312,7 +315,10 @@ impl<C: Code> Machine<C> {
         if let Some(watch) = watch {
             next.effects().wakes.push((watch, crate::session::cell::Wake::Stop));
         }
-        let abandoned = Abandoned { slot: live.slot };
+        let (outcome, cause, started) = (Outcome::Stopped, Some(cause), live.started);
+        let ended = Ended { outcome, cause, fate: Some(fate), started, error: None };
+        let batch = live.held.first().is_some().then_some(ended);
+        let abandoned = Abandoned { slot: live.slot, batch };
         match live.held {
             Held::Messages(batch) => {
                 self.give_batch_fate(cx, &mut next, &batch, fate, (run, Outcome::Stopped, None));

@@ -26,6 +26,7 @@ pub(crate) enum Back {
 }
 
 /// The run that a batch was last part of.
+#[derive(Clone, Copy)]
 pub(crate) struct LastRun {
     pub(crate) run: RunId,
     pub(crate) attempt: u32,

@@ -3,7 +3,7 @@
 //! Numbers are drawn under the line's lock, so that the order of numbers, of commits and of
 //! admissions is one order. P11.
 
-use super::journal::{Change, JournalError};
+use super::store::{Change, JournalError};
 use crate::sync::{Condvar, Mutex};
 
 /// What is done once an entry is committed, or is not to be: on the journal's thread, in order.
@@ -180,7 +180,7 @@ mod tests {
 
     fn message(line: &Line, bytes: usize) {
         let change = |n: u64| Change {
-            table: super::super::Table::Messages,
+            table: crate::store::Table::Messages,
             key: n.to_be_bytes().into(),
             value: Some(vec![0; bytes].into()),
         };

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::journal::JournalError;
+use super::store::JournalError;
 use crate::config::Sync;
 
 /// The open text; the lock on it goes with the process.

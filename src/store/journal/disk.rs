@@ -9,7 +9,7 @@ use std::path::Path;
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
-use super::journal::JournalError;
+use super::store::JournalError;
 use crate::config::Sync;
 use crate::sync::{Arc, Mutex};
 

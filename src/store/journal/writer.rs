@@ -1,7 +1,7 @@
 //! The journal's thread: commits group after group, and says so entry by entry, in order.
 
-use super::journal::{Change, Journal, JournalError};
 use super::line::{Entry, Line, Urgency, tell};
+use super::store::{Change, Journal, JournalError};
 use crate::config::Sync;
 
 /// The thread's whole life. `failed` hears of an error, once in a row.
@@ -54,8 +54,8 @@ fn commit(journal: &mut dyn Journal, group: &[Entry]) -> Result<(), JournalError
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Each, Table};
     use super::*;
-    use crate::store::Table;
     use crate::sync::{Arc, Mutex};
 
     /// Remembers what it was told, and answers what it is told to.
@@ -70,17 +70,13 @@ mod tests {
             self.commits.lock().push(changes.len());
             if self.answers.is_empty() { Ok(()) } else { self.answers.remove(0) }
         }
-        fn read(
-            &self,
-            _: Table,
-            _: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError>,
-        ) -> Result<(), JournalError> {
+        fn read(&self, _: Table, _: &mut Each<'_>) -> Result<(), JournalError> {
             Ok(())
         }
         fn get(&self, _: Table, _: &[u8]) -> Result<Option<Box<[u8]>>, JournalError> {
             Ok(None)
         }
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "script"
         }
     }

@@ -38,6 +38,9 @@ pub struct Change {
     pub value: Option<Box<[u8]>>,
 }
 
+/// What is called with each key and value.
+pub type Each<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError> + 'a;
+
 /// Keeps what the engine must not forget.
 ///
 /// One thread owns it and calls it, so that a call may block. Entries are read back, in the order
@@ -54,11 +57,7 @@ pub trait Journal: Send {
     ///
     /// # Errors
     /// `Damaged` for what cannot be read; and what `each` answers.
-    fn read(
-        &self,
-        table: Table,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError>,
-    ) -> Result<(), JournalError>;
+    fn read(&self, table: Table, each: &mut Each<'_>) -> Result<(), JournalError>;
 
     /// One entry.
     ///

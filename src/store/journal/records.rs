@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::{Change, Journal, JournalError, Table};
+use super::store::{Change, Journal, JournalError, Table};
 use crate::model::{Fate, Knobs, Message, Mode, Outcome, Priority, Source};
 
 /// The format of every value. A file with another one is refused, with both numbers.
@@ -149,8 +149,9 @@ impl Mark {
     }
 
     fn key(number: u64, kind: u8) -> Box<[u8]> {
-        let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-        Box::new([a, b, c, d, e, f, g, h, kind])
+        let mut key = number.to_be_bytes().to_vec();
+        key.push(kind);
+        key.into()
     }
 
     /// The change that takes one kind out.

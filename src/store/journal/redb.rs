@@ -15,7 +15,7 @@ use redb::{
 
 use super::disk::{Disk, Health};
 use super::holder::Holder;
-use super::journal::{Change, Journal, JournalError, Table};
+use super::store::{Change, Each, Journal, JournalError, Table};
 use crate::config::JournalKnobs;
 use crate::sync::caught;
 
@@ -136,11 +136,7 @@ impl Journal for RedbJournal {
         }
     }
 
-    fn read(
-        &self,
-        table: Table,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError>,
-    ) -> Result<(), JournalError> {
+    fn read(&self, table: Table, each: &mut Each<'_>) -> Result<(), JournalError> {
         read(&self.reading()?, table, &self.name, each)
     }
 
@@ -189,7 +185,7 @@ pub(super) fn read(
     transaction: &ReadTransaction,
     table: Table,
     name: &str,
-    each: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), JournalError>,
+    each: &mut Each<'_>,
 ) -> Result<(), JournalError> {
     let wrong = |error: &dyn fmt::Display| damaged(name, error);
     let mut all = || {

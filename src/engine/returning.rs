@@ -1,0 +1,298 @@
+//! One recovery on its way: each table of the journal is read, and each message takes its place.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::core::Core;
+use super::recover::Recovered;
+use super::submit::lane_of;
+use crate::ingress::Entered;
+use crate::model::{Fate, Knobs, LaneId, Message, Mode, Outcome, RunId, Settled};
+use crate::run::{Receipt, Session, Shared};
+use crate::session::{Back, Cell, Jots, Landed, LastRun, Lines, removal, reserve};
+use crate::store::{
+    Journal, JournalError, Known, Mark, Marks, Sent, Summary, Table, decode, number_of, take,
+};
+use crate::sync::Arc;
+use crate::watch::{Count, Placement};
+
+/// One recovery, on its way.
+pub(super) struct Returning<'a, F> {
+    pub(super) core: &'a Core,
+    pub(super) jots: &'a Jots,
+    pub(super) journal: &'a dyn Journal,
+    pub(super) each: F,
+    pub(super) came: Recovered,
+}
+
+/// A message that was read, with the session that it goes to.
+struct Read {
+    session: Arc<Session>,
+    cell: Cell,
+}
+
+impl<F: FnMut(&Receipt)> Returning<'_, F> {
+    pub(super) fn all(mut self) -> Result<Recovered, JournalError> {
+        let marks = Marks::all(self.journal)?;
+        self.numbers(&marks)?;
+        self.ids()?;
+        self.knobs()?;
+        let sessions = self.lines()?;
+        // By rank, so that whoever starts first finds everything that goes before it.
+        self.started(&marks)?;
+        for (rank, back) in [(Mark::Urgent, Back::Urgent), (Mark::Steer, Back::Steer)] {
+            self.ranked(&marks, &rank, back)?;
+        }
+        self.turns(&marks)?;
+        for session in sessions {
+            // Lines for which no message came back go.
+            let now = self.shared().now();
+            self.shared().transition(&session, now, |m, cx| (m.notice_door(cx), ()));
+        }
+        Ok(self.came)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.core.shared
+    }
+
+    /// No number is used twice, neither of messages nor of runs.
+    fn numbers(&self, marks: &HashMap<u64, Marks>) -> Result<(), JournalError> {
+        let mut next = match self.journal.get(Table::About, b"next")? {
+            Some(value) => decode(&value)?,
+            None => 1,
+        };
+        self.journal.read(Table::Messages, &mut |key, _| {
+            next = next.max(number_of(key)? + 1);
+            Ok(())
+        })?;
+        let run = |marks: &Marks| match &marks.started {
+            Some(Mark::Started { run, .. }) => *run,
+            _ => 0,
+        };
+        self.shared().skip_run_ids(marks.values().map(run).max().unwrap_or(0));
+        self.jots.line.begin_at(next);
+        self.jots.line.push(vec![reserve(next)], None);
+        Ok(())
+    }
+
+    /// Ids whose messages have their fate, for as long as they are known.
+    fn ids(&self) -> Result<(), JournalError> {
+        let shared = self.shared();
+        let (inbound, mut run) = (shared.config().inbound.clone(), 0);
+        self.journal.read(Table::Ids, &mut |key, value| {
+            let (number, known): (_, Known) = (number_of(key)?, decode(value)?);
+            run = run.max(known.run.unwrap_or(0));
+            if self.jots.since(known.at) >= inbound.dedupe_window {
+                self.jots.line.push(vec![take(Table::Ids, number)], None);
+                return Ok(());
+            }
+            self.jots.knows(known.at, number);
+            let mut message = Message::new(&*known.key, "").with_id(&*known.id);
+            if let Some(source) = known.source {
+                message = message.with_source(source);
+            }
+            let mut cell = Cell::new(message, 0, LaneId(0));
+            cell.journaled = number;
+            let (run, outcome) = (known.run.map(RunId::new), known.outcome);
+            let (fate, reply, lead, error) = (known.fate, None, false, None);
+            cell.telling.tell(Settled { fate, run, outcome, reply, lead, error });
+            self.known(&Receipt::of(&Arc::new(cell), nowhere()));
+            Ok(())
+        })?;
+        shared.skip_run_ids(run);
+        Ok(())
+    }
+
+    /// A later message of the same id is a duplicate of this one.
+    fn known(&self, receipt: &Receipt) {
+        let (shared, Some(message)) = (self.shared(), receipt.message()) else { return };
+        let inbound = &shared.config().inbound;
+        if let Entered::First(claim) = self.core.dedupe.enter(inbound, message, || shared.now()) {
+            claim.land(receipt);
+        }
+    }
+
+    fn knobs(&self) -> Result<(), JournalError> {
+        self.journal.read(Table::Knobs, &mut |key, value| {
+            let knobs: Knobs = decode(value)?;
+            let _ = self.core.overrides.put_back(self.shared(), text(key)?, knobs);
+            Ok(())
+        })
+    }
+
+    /// Lines about messages that gave way; answers their sessions, which nothing holds yet.
+    fn lines(&self) -> Result<Vec<Arc<Session>>, JournalError> {
+        let mut sessions = Vec::new();
+        self.journal.read(Table::Lines, &mut |key, value| {
+            let session = self.shared().table.session(text(key)?);
+            for Summary { authority, source, lines, count } in decode::<Vec<Summary>>(value)? {
+                let mut like = Message::new(Arc::clone(&session.key), "");
+                like.authority = authority.map(Into::into);
+                like.details_mut().source = source;
+                let like = Arc::new(Cell::new(like, session.serial, LaneId(0)));
+                session.lock().machine.bring_back_lines(&like, Lines { lines, count });
+            }
+            sessions.push(session);
+            Ok(())
+        })?;
+        Ok(sessions)
+    }
+
+    /// Batches whose run a crash interrupted, and messages that were parked before.
+    fn started(&mut self, marks: &HashMap<u64, Marks>) -> Result<(), JournalError> {
+        let mut numbers: Vec<_> = marks.keys().copied().collect();
+        numbers.sort_unstable();
+        let mut batches: BTreeMap<(Arc<str>, u64), (Mark, Vec<Read>)> = BTreeMap::new();
+        for number in numbers {
+            let own = &marks[&number];
+            let Some(read) = self.message(number, own)? else {
+                // The last words about a message that is gone.
+                self.jots.line.push(removal(number, Mode::Interrupt).collect(), None);
+                continue;
+            };
+            if own.parked.is_some() {
+                self.held(read);
+            } else if let Some(mark @ Mark::Started { run, .. }) = &own.started {
+                let key = (Arc::clone(&read.session.key), *run);
+                batches.entry(key).or_insert_with(|| (mark.clone(), Vec::new())).1.push(read);
+            }
+        }
+        batches.into_values().for_each(|(mark, reads)| self.batch(&mark, reads));
+        Ok(())
+    }
+
+    /// A batch runs again, unless its runs were interrupted too often.
+    fn batch(&mut self, mark: &Mark, mut reads: Vec<Read>) {
+        let Mark::Started { run, attempt, interrupted, .. } = *mark else { return };
+        let interrupted = interrupted + 1;
+        reads.iter_mut().for_each(|read| read.cell.interrupted = interrupted);
+        if interrupted >= self.shared().config().journal.attempts {
+            for read in reads {
+                self.came.parked += 1;
+                self.one(read, Back::Parked);
+            }
+            return;
+        }
+        let Some(session) = reads.first().map(|read| Arc::clone(&read.session)) else { return };
+        let cells: Vec<_> = reads.into_iter().map(|read| Arc::new(read.cell)).collect();
+        cells.iter().for_each(|cell| self.count(cell));
+        let last = LastRun { run: RunId::new(run), attempt, outcome: Outcome::Stopped };
+        let (shared, own) = (Arc::clone(self.shared()), cells.clone());
+        let landed =
+            shared.transition(&session, shared.now(), |m, cx| m.bring_back_batch(own, last, cx));
+        self.came.retried += cells.len() as u64;
+        for (cell, landed) in cells.iter().zip(landed) {
+            self.came_back(cell, landed);
+        }
+    }
+
+    fn held(&mut self, read: Read) {
+        let cell = Arc::new(read.cell);
+        self.jots.parks(&cell);
+        self.jots.takes_up(&cell.message);
+        let (fate, run, outcome, reply) = (Fate::Parked, None, None, None);
+        cell.telling.tell(Settled { fate, run, outcome, reply, lead: false, error: None });
+        self.came.held += 1;
+        let receipt = Receipt::of(&cell, nowhere());
+        self.known(&receipt);
+        (self.each)(&receipt);
+    }
+
+    fn ranked(
+        &mut self,
+        marks: &HashMap<u64, Marks>,
+        rank: &Mark,
+        back: Back,
+    ) -> Result<(), JournalError> {
+        let of = |own: &Marks| own.waits() && own.rank.as_ref() == Some(rank);
+        let mut numbers: Vec<_> = marks.iter().filter(|(_, m)| of(m)).map(|(n, _)| *n).collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            if let Some(read) = self.message(number, &marks[&number])? {
+                self.one(read, back);
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything else, in order.
+    fn turns(&mut self, marks: &HashMap<u64, Marks>) -> Result<(), JournalError> {
+        let (journal, none) = (self.journal, Marks::default());
+        journal.read(Table::Messages, &mut |key, value| {
+            let number = number_of(key)?;
+            let own = marks.get(&number).unwrap_or(&none);
+            if own.waits() && own.rank.is_none() {
+                let read = self.read(number, own, decode(value)?);
+                self.one(read, Back::Turn);
+            }
+            Ok(())
+        })
+    }
+
+    fn message(&self, number: u64, own: &Marks) -> Result<Option<Read>, JournalError> {
+        let value = self.journal.get(Table::Messages, &number.to_be_bytes())?;
+        let value = value.as_deref();
+        value.map(|value| Ok(self.read(number, own, decode(value)?))).transpose()
+    }
+
+    /// A message as it was, with what is left of its time. A wall clock that was put back gives it
+    /// no more than it had.
+    fn read(&self, number: u64, own: &Marks, sent: Sent<'_>) -> Read {
+        let shared = self.shared();
+        let (ttl, depth, attempts) = (sent.ttl, sent.depth, sent.attempts);
+        let waited = self.jots.since(sent.accepted);
+        let line = sent.line.as_deref().map(Into::into);
+        let message = sent.message();
+        let main = shared.doors.get(LaneId(0));
+        let door = lane_of(shared, &message, None).unwrap_or_else(|_| {
+            let lane = message.lane().unwrap_or_default();
+            log::warn!(target: "laneq", "lane {lane:?} is gone: what waited there comes to main");
+            main
+        });
+        let session = shared.table.session_shared(&message.key);
+        let (now, deadline) = (shared.now(), message.details().deadline);
+        let mut cell = Cell::new(message, session.serial, door.id);
+        cell.expires = ttl.map(|ttl| now.plus(ttl.saturating_sub(waited)));
+        (cell.deadline, cell.attempts, cell.depth) = (deadline, attempts, depth);
+        (cell.summary, cell.journaled) = (line, number);
+        if own.seen.is_some() {
+            cell.mark_half();
+            cell.mark_seen();
+        }
+        Read { session, cell }
+    }
+
+    fn one(&mut self, read: Read, back: Back) {
+        let (shared, cell) = (Arc::clone(self.shared()), Arc::new(read.cell));
+        self.count(&cell);
+        let landed =
+            shared.transition(&read.session, shared.now(), |m, cx| m.bring_back(&cell, back, cx));
+        self.came_back(&cell, landed);
+    }
+
+    /// P4: the books of this engine begin with it. The bounds let it in: it was accepted.
+    fn count(&self, cell: &Cell) {
+        let shared = self.shared();
+        shared.pending.take_all(1);
+        shared.bytes.take_all(cell.message.bytes() as u64);
+        shared.counters.add(Count::Accepted, 1);
+        self.jots.takes_up(&cell.message);
+    }
+
+    fn came_back(&mut self, cell: &Arc<Cell>, landed: Landed) {
+        let receipt = Receipt::of(cell, landed);
+        self.known(&receipt);
+        if receipt.settled().is_none() {
+            self.came.pending += 1;
+        }
+        (self.each)(&receipt);
+    }
+}
+
+fn nowhere() -> Landed {
+    Landed { placement: Placement::Queued, position: 0, run: None, fallback: None }
+}
+
+fn text(key: &[u8]) -> Result<&str, JournalError> {
+    str::from_utf8(key).map_err(|_| JournalError::Damaged("a session key that is not UTF-8".into()))
+}

@@ -1,0 +1,20 @@
+//! The journal of accepted messages.
+//!
+//! The engine says what happened, in order; a journal keeps it. It knows tables, keys and bytes,
+//! and nothing of sessions: what the bytes mean is in `records`.
+
+mod disk;
+mod holder;
+mod line;
+mod records;
+mod redb;
+mod store;
+mod writer;
+
+pub(crate) use line::{Line, Then};
+pub(crate) use records::{
+    Known, Mark, Marks, Sent, Summary, decode, encode, millis, number_of, put, take,
+};
+pub use redb::RedbJournal;
+pub use store::{Change, Each, Journal, JournalError, Table};
+pub(crate) use writer::work;
