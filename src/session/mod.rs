@@ -7,6 +7,7 @@ mod door;
 mod due;
 mod gate;
 mod hooks;
+mod issue;
 #[cfg(feature = "journal")]
 mod jots;
 #[cfg(not(feature = "journal"))]

@@ -3,13 +3,12 @@
 
 use super::backlog::{Code, Item};
 use super::cell::Cell;
-use super::door::{Door, Doors, Ticket};
+use super::door::{Door, Doors};
 use super::due::What;
-use super::gate::Call;
 use super::hooks::Hooks;
 use super::jots::{Ending, Jots};
 use super::machine::{Cx, Door as Open, Machine};
-use super::next::{Alarm, Effects, Next, Settlement, Tag};
+use super::next::{Alarm, Effects, Next, Settlement};
 use super::notes;
 use super::report::Reporting;
 use super::session::Session;
@@ -24,7 +23,7 @@ use crate::sync::on::{Thread, kind};
 use crate::sync::swap::{Current, Swap};
 use crate::sync::{Arc, caught};
 use crate::time::{Clock, Moment, Timer};
-use crate::watch::{Bus, Count, Counters, Draw, Event, Quota};
+use crate::watch::{Bus, Count, Counters, Draw, Quota};
 
 /// Who starts a worker when a ticket finds nobody. Implemented by `lane`.
 pub(crate) trait Hire<C>: Send + Sync {
@@ -328,58 +327,6 @@ impl<C: Code> Shared<C> {
 
     pub(crate) fn end_callbacks(&self) {
         let _ = self.aux.0.send(None);
-    }
-
-    /// Puts the session's ticket into its lane, and calls a worker if one is needed.
-    #[inline]
-    pub(crate) fn issue(self: &Arc<Self>, session: &Arc<Session<C>>, tag: Tag, now: Moment) {
-        let door = self.doors.get(tag.lane);
-        // Drawn before anybody can take the ticket out: it goes in first, also in the events.
-        let draw = self.bus.draw();
-        door.put(tag, Ticket { session: Arc::clone(session), issued: now });
-        let call = door.gate.arrive();
-        if let Some(draw) = draw {
-            self.say_issued(draw, door, session, call, now);
-        }
-        self.answer_call(door, call);
-        self.mind_tickets(door);
-    }
-
-    /// The events of a ticket: into the lane, and whether an unlimited one is at its ceiling.
-    fn say_issued(
-        &self,
-        draw: Draw,
-        door: &Door<C>,
-        session: &Session<C>,
-        call: Call,
-        now: Moment,
-    ) {
-        let word = door.gate.word();
-        let (lane, key, depth) = (Arc::clone(&door.name), Arc::clone(&session.key), word.tickets);
-        self.bus.publish([draw.record(now, Event::LaneEnqueue { lane, key, depth })]);
-        let full = call == Call::Nobody && word.executing >= word.cap && door.is_unlimited();
-        if full && door.may_say_saturated(now) {
-            let (lane, ceiling) = (Arc::clone(&door.name), word.cap);
-            self.bus.say(now, || Event::LaneSaturated { lane, ceiling });
-        }
-    }
-
-    pub(crate) fn answer_call(self: &Arc<Self>, door: &Arc<Door<C>>, call: Call) {
-        match call {
-            Call::Nobody => {}
-            Call::Ring => door.gate.ring(),
-            Call::Hire => Arc::clone(&self.staff).hire(self, door),
-        }
-    }
-
-    /// Calls workers for everything that a lane could start now: after a resize, say.
-    pub(crate) fn call_all(self: &Arc<Self>, door: &Arc<Door<C>>) {
-        let word = door.gate.word();
-        let startable = word.tickets.min(word.cap.saturating_sub(word.executing));
-        for _ in 0..startable {
-            let call = door.gate.call_if_needed();
-            self.answer_call(door, call);
-        }
     }
 
     /// The books of one fate. P4.

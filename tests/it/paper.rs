@@ -94,8 +94,8 @@ impl Journal for Paper {
 
     fn read(&self, table: Table, each: &mut Each<'_>) -> Result<(), JournalError> {
         let entries = self.sheet().entries.clone();
-        let own = entries.iter().filter(|((t, _), _)| *t == number(table));
-        own.map(|((_, key), value)| each(key, value)).collect()
+        let mut own = entries.iter().filter(|((t, _), _)| *t == number(table));
+        own.try_for_each(|((_, key), value)| each(key, value))
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Box<[u8]>>, JournalError> {

@@ -1,0 +1,65 @@
+//! A ticket goes into its lane, and a worker is called for it.
+
+use super::backlog::Code;
+use super::door::{Door, Ticket};
+use super::gate::Call;
+use super::next::Tag;
+use super::session::Session;
+use super::shared::Shared;
+use crate::sync::Arc;
+use crate::time::Moment;
+use crate::watch::{Draw, Event};
+
+impl<C: Code> Shared<C> {
+    /// Puts the session's ticket into its lane, and calls a worker if one is needed.
+    #[inline]
+    pub(crate) fn issue(self: &Arc<Self>, session: &Arc<Session<C>>, tag: Tag, now: Moment) {
+        let door = self.doors.get(tag.lane);
+        // Drawn before anybody can take the ticket out: it goes in first, also in the events.
+        let draw = self.bus.draw();
+        door.put(tag, Ticket { session: Arc::clone(session), issued: now });
+        let call = door.gate.arrive();
+        if let Some(draw) = draw {
+            self.say_issued(draw, door, session, call, now);
+        }
+        self.answer_call(door, call);
+        self.mind_tickets(door);
+    }
+
+    /// The events of a ticket: into the lane, and whether an unlimited one is at its ceiling.
+    fn say_issued(
+        &self,
+        draw: Draw,
+        door: &Door<C>,
+        session: &Session<C>,
+        call: Call,
+        now: Moment,
+    ) {
+        let word = door.gate.word();
+        let (lane, key, depth) = (Arc::clone(&door.name), Arc::clone(&session.key), word.tickets);
+        self.bus.publish([draw.record(now, Event::LaneEnqueue { lane, key, depth })]);
+        let full = call == Call::Nobody && word.executing >= word.cap && door.is_unlimited();
+        if full && door.may_say_saturated(now) {
+            let (lane, ceiling) = (Arc::clone(&door.name), word.cap);
+            self.bus.say(now, || Event::LaneSaturated { lane, ceiling });
+        }
+    }
+
+    pub(crate) fn answer_call(self: &Arc<Self>, door: &Arc<Door<C>>, call: Call) {
+        match call {
+            Call::Nobody => {}
+            Call::Ring => door.gate.ring(),
+            Call::Hire => Arc::clone(&self.staff).hire(self, door),
+        }
+    }
+
+    /// Calls workers for everything that a lane could start now: after a resize, say.
+    pub(crate) fn call_all(self: &Arc<Self>, door: &Arc<Door<C>>) {
+        let word = door.gate.word();
+        let startable = word.tickets.min(word.cap.saturating_sub(word.executing));
+        for _ in 0..startable {
+            let call = door.gate.call_if_needed();
+            self.answer_call(door, call);
+        }
+    }
+}
