@@ -6,7 +6,7 @@ use super::core::Core;
 use super::recover::Recovered;
 use super::submit::lane_of;
 use crate::ingress::Entered;
-use crate::model::{Fate, Knobs, LaneId, Message, Mode, Outcome, RunId, Settled};
+use crate::model::{Fate, Knobs, LaneId, Message, Outcome, RunId, Settled};
 use crate::run::{Receipt, Session, Shared};
 use crate::session::{Back, Cell, Jots, Landed, LastRun, Lines, removal, reserve};
 use crate::store::{
@@ -147,7 +147,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
             let own = &marks[&number];
             let Some(read) = self.message(number, own)? else {
                 // The last words about a message that is gone.
-                self.jots.line.push(removal(number, Mode::Interrupt).collect(), None);
+                self.jots.line.push(removal(number).collect(), None);
                 continue;
             };
             if own.parked.is_some() {

@@ -131,14 +131,17 @@ pub(crate) enum Mark {
 
 impl Mark {
     /// The last byte of the key of each kind.
-    pub(crate) const KINDS: [u8; 4] = [0, 1, 2, 3];
+    pub(crate) const STARTED: u8 = 0;
+    pub(crate) const RANK: u8 = 1;
+    pub(crate) const SEEN: u8 = 2;
+    pub(crate) const PARKED: u8 = 3;
 
     fn kind(&self) -> u8 {
         match self {
-            Self::Started { .. } => 0,
-            Self::Urgent | Self::Steer => 1,
-            Self::Seen => 2,
-            Self::Parked { .. } => 3,
+            Self::Started { .. } => Self::STARTED,
+            Self::Urgent | Self::Steer => Self::RANK,
+            Self::Seen => Self::SEEN,
+            Self::Parked { .. } => Self::PARKED,
         }
     }
 
