@@ -36,10 +36,10 @@ pub use config::{
     Level, Limits, Overlap, Queue, SessionKnobs, Sync, TranscriptKnobs,
 };
 pub use engine::{
-    Builder, Closed, DrainReport, Engine, Line, Reloaded, Session, Stopped, StuckRun,
+    Builder, Closed, DrainReport, Engine, Line, Port, Reloaded, Session, Stopped, StuckRun,
 };
 pub use ingress::KeyParts;
-pub use lane::HandlerOptions;
+pub use lane::{HandlerOptions, Notice, OwnedRun};
 pub use model::{
     BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Knobs, Message, MessageId, Mode,
     Outcome, PendingTools, Policy, Priority, Reason, Reply, RunId, Scope, Settled, Source,

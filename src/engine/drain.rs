@@ -122,6 +122,7 @@ impl Core {
             }
             (0..door.gate.wake_all()).for_each(|_| door.gate.ring());
         }
+        self.staff.takers.ports().iter().for_each(|port| port.rouse());
         shared.timer.close();
         shared.end_callbacks();
         // It stays open for the ends of the runs that were just told to stop.

@@ -4,6 +4,7 @@ use super::receipt::Receipt;
 use super::{Refused, Run, Session, Shared};
 use crate::model::{Message, Reason};
 use crate::session::{Cell, Origin, Registration};
+use crate::sync::on::{acting_as, confined_to, kind};
 use crate::sync::{Arc, Mutex};
 use crate::watch::Room;
 
@@ -171,6 +172,9 @@ impl Run {
         if message.lane.is_none() {
             message.lane = Some(self.lane_of_child(&message));
         }
-        (self.crew.submit)(&self.shared, message, Origin::Run, depth)
+        // Also on a thread of the host's that has pulled the run from an isolated lane.
+        let isolated = self.shared.doors.get(self.lane).settings().isolated;
+        let own = isolated.then_some(self.lane.0).or(confined_to());
+        acting_as(kind(), own, || (self.crew.submit)(&self.shared, message, Origin::Run, depth))
     }
 }

@@ -28,6 +28,9 @@ pub(crate) trait Hire<C>: Send + Sync {
     fn hire(self: Arc<Self>, shared: &Arc<Shared<C>>, door: &Arc<Door<C>>);
 }
 
+/// Something of the host's that is to be called once.
+type HostCode = Box<dyn FnOnce() + Send>;
+
 /// The engine without its threads.
 pub(crate) struct Shared<C> {
     pub(crate) clock: Clock,
@@ -48,7 +51,7 @@ pub(crate) struct Shared<C> {
     run_ids: AtomicU64,
     pub(super) reporting: Reporting,
     /// Callbacks that the timer thread must not call itself.
-    aux: (Sender<Option<Fired>>, Receiver<Option<Fired>>),
+    aux: (Sender<Option<HostCode>>, Receiver<Option<HostCode>>),
 }
 
 impl<C: Code> Shared<C> {
@@ -107,10 +110,10 @@ impl<C: Code> Shared<C> {
         self.open.fetch_max(to as u8, Ordering::SeqCst);
     }
 
-    /// A block of run ids: one shared write for 16 runs.
-    pub(crate) fn draw_run_ids(&self) -> std::ops::Range<u64> {
-        let first = self.run_ids.fetch_add(16, Ordering::Relaxed);
-        first..first + 16
+    /// A block of run ids: one shared write for all of them.
+    pub(crate) fn draw_run_ids(&self, n: u64) -> std::ops::Range<u64> {
+        let first = self.run_ids.fetch_add(n, Ordering::Relaxed);
+        first..first + n
     }
 
     #[inline]
@@ -268,20 +271,25 @@ impl<C: Code> Shared<C> {
 
     /// Calls what a cancel must call; the timer thread leaves it to another.
     pub(super) fn call(&self, fired: Fired) {
-        if fired.is_empty() {
-            return;
+        if !fired.is_empty() {
+            self.call_host(move || fired.call());
         }
+    }
+
+    /// Calls the host's code, with no lock held. P7: a panic stays here, and the timer thread
+    /// leaves it to another.
+    pub(crate) fn call_host(&self, code: impl FnOnce() + Send + 'static) {
         if kind() == Thread::Timer {
-            let _ = self.aux.0.send(Some(fired));
+            let _ = self.aux.0.send(Some(Box::new(code)));
         } else {
-            fired.call();
+            let _ = caught::call(code);
         }
     }
 
     /// The work of the `laneq-callbacks` thread: one callback after the other until the end.
     pub(crate) fn call_back(&self) {
-        while let Ok(Some(fired)) = self.aux.1.recv() {
-            fired.call();
+        while let Ok(Some(code)) = self.aux.1.recv() {
+            let _ = caught::call(code);
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Ended {
     pub(crate) fate: Option<Fate>,
     pub(crate) started: Moment,
     pub(crate) error: Option<Arc<str>>,
+    /// Whether it held its slot to the end: a pulled run may end while it waits.
+    pub(crate) slot: SlotState,
 }
 
 /// What a finish came to.
@@ -135,7 +137,13 @@ impl<C: Code> Machine<C> {
             notes.push(Note::Finished { run, outcome, cause, took });
             notes.push(Note::ClosureFate { number, fate, run: run_of, outcome: outcome_of });
         }
-        Ended { outcome, fate: Some(fate), started: live.started, error: end.error() }
+        Ended {
+            outcome,
+            fate: Some(fate),
+            started: live.started,
+            error: end.error(),
+            slot: live.slot,
+        }
     }
 
     /// The admission number whose low half this is: the newest that can be meant.
@@ -174,7 +182,7 @@ impl<C: Code> Machine<C> {
             Some(fate) => self.settle_batch(live.id, batch, fate, outcome, cx, next),
             None => self.retry(live, batch, outcome, error.clone(), cx, next),
         }
-        Ended { outcome, fate, started: live.started, error }
+        Ended { outcome, fate, started: live.started, error, slot: live.slot }
     }
 
     /// The whole table; `None` is a retry.
@@ -310,7 +318,7 @@ impl<C: Code> Machine<C> {
             next.effects().notes.push(Note::Finished { run, outcome, cause, took });
         }
         if let Some(watch) = watch {
-            next.effects().wakes.push((watch, crate::session::cell::Wake::Stop));
+            next.effects().wakes.push((watch, crate::session::cell::Wake::Stop(cause)));
         }
         let abandoned = Abandoned { slot: live.slot };
         match live.held {
