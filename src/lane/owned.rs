@@ -8,6 +8,7 @@ use super::staff::Seat;
 use crate::model::{BoxError, Cause, Error, Reply, WaitError};
 use crate::run::{Receipt, Run};
 use crate::session::{End, SlotState};
+use crate::sync::on::{acting_as, kind};
 use crate::sync::{Arc, caught};
 
 /// A run that was taken from a port: a [`Run`] that owns all it needs. It holds a slot of its lane
@@ -49,7 +50,9 @@ impl OwnedRun {
         self.finish(&end)
     }
 
-    /// Executes it here and ends it as a worker would: a panic of the handler ends there.
+    /// Executes it here and ends it as a worker would: a panic of the handler ends there, and a run
+    /// of an isolated lane is confined to it. The thread stays the host's: `receipt.wait()` is
+    /// allowed, and lends nothing.
     ///
     /// # Errors
     /// `Stale` if it was abandoned meanwhile.
@@ -57,7 +60,9 @@ impl OwnedRun {
         mut self,
         handler: impl FnOnce(&Run) -> Result<Reply, BoxError>,
     ) -> Result<(), Error> {
-        let came = caught::call(|| handler(&self.run));
+        let door = self.run.door();
+        let own = door.settings().isolated.then_some(door.id.0);
+        let came = acting_as(kind(), own, || caught::call(|| handler(&self.run)));
         let end = end_of(&self.run, came);
         self.finish(&end)
     }

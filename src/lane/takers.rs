@@ -166,9 +166,7 @@ impl Takers {
             match door.side() {
                 Side::Workers => shared.call_all(door),
                 // Its workers leave, if it has any.
-                Side::Port | Side::New => {
-                    (0..door.gate.wake_all()).for_each(|_| door.gate.ring());
-                }
+                Side::Port | Side::New => door.gate.ring_all(),
             }
         }
         self.ports().iter().for_each(|port| port.rouse());

@@ -55,7 +55,11 @@ impl Worker {
         let mut found = self.door.gate.look();
         loop {
             found = match found {
-                Found::Ticket if self.door.side() != Side::Workers => return self.make_way(),
+                Found::Ticket if self.door.side() != Side::Workers => {
+                    self.door.gate.decline();
+                    self.make_way();
+                    return Leaves::Retired;
+                }
                 Found::Ticket => match self.take_ticket() {
                     Slot::Mine => self.door.gate.leave_and_look(),
                     Slot::Gone => return Leaves::Replaced,
@@ -78,12 +82,13 @@ impl Worker {
         // The same for a lane that has gone over to a port: nobody stays there.
         let idle = self.shared.config().engine.worker_idle;
         let stays = if self.door.side() == Side::Workers { idle } else { Duration::ZERO };
-        match self.door.gate.sleep(stays) {
+        let woken = self.door.gate.sleep(stays);
+        if self.door.side() != Side::Workers {
+            self.make_way();
+            return Sleeps::Leave;
+        }
+        match woken {
             Woken::Rung => Sleeps::Look,
-            Woken::Bored if self.door.side() != Side::Workers => {
-                Staff::count_out(&self.door);
-                Sleeps::Leave
-            }
             Woken::Bored => match Staff::retire(&self.door) {
                 Retired::Yes => Sleeps::Leave,
                 Retired::No => Sleeps::Look,
@@ -91,12 +96,13 @@ impl Worker {
         }
     }
 
-    /// The lane has gone over to a port: what this worker found is the port's.
-    fn make_way(&self) -> Leaves {
+    /// The lane has gone over to a port: this worker leaves, and passes on what it was rung for.
+    fn make_way(&self) {
         Staff::count_out(&self.door);
-        let call = self.door.gate.decline();
+        // It may have answered the ring of another.
+        self.door.gate.ring_all();
+        let call = self.door.gate.call_if_needed();
         self.shared.answer_call(&self.door, call);
-        Leaves::Retired
     }
 
     /// Redeems the ticket that the gate has promised: discards a misfit, or runs a slice.

@@ -53,7 +53,8 @@ impl Children {
         if let Some(registration) = registration {
             registration.forget();
         }
-        for (session, cell) in living {
+        // The youngest first: what waits behind a sibling must not begin when that one is stopped.
+        for (session, cell) in living.into_iter().rev() {
             self.recall(&session, &cell);
         }
     }

@@ -234,14 +234,13 @@ impl Gate {
         self.resuming() == 0 && self.word().may_start()
     }
 
-    /// A worker whose lane has gone over to a port gives back what it found.
-    pub(crate) fn decline(&self) -> Call {
+    /// A worker whose lane has gone over to a port gives back what it found; it calls anew then.
+    pub(crate) fn decline(&self) {
         self.change(|word| {
             word.tickets += 1;
             word.executing -= 1;
         });
         self.serve_resumers();
-        self.call_if_needed()
     }
 
     /// A slot is free again: the run waits, was abandoned, or its worker ends.
@@ -296,9 +295,10 @@ impl Gate {
         Woken::Bored
     }
 
-    /// Counts all sleepers off; answers how often to ring.
-    pub(crate) fn wake_all(&self) -> u32 {
-        self.change(|word| std::mem::take(&mut word.idle))
+    /// Counts all sleepers off, and rings for each.
+    pub(crate) fn ring_all(&self) {
+        let sleepers = self.change(|word| std::mem::take(&mut word.idle));
+        (0..sleepers).for_each(|_| self.ring());
     }
 
     /// Takes a ticket without a slot: only for clearing a lane that will not run it.

@@ -2,7 +2,7 @@
 //! events, unlock, then act. Nothing is held while acting. P7.
 
 use super::backlog::{Code, Item};
-use super::door::{Door, Doors, Ticket};
+use super::door::{Door, Doors, Side, Ticket};
 use super::due::What;
 use super::gate::Call;
 use super::hooks::Hooks;
@@ -334,7 +334,13 @@ impl<C: Code> Shared<C> {
     pub(crate) fn answer_call(self: &Arc<Self>, door: &Arc<Door<C>>, call: Call) {
         match call {
             Call::Nobody => {}
-            Call::Ring => door.gate.ring(),
+            Call::Ring => {
+                door.gate.ring();
+                if door.side() == Side::Port {
+                    // A worker that is about to make way: the port is told at once all the same.
+                    Arc::clone(&self.staff).hire(self, door);
+                }
+            }
             Call::Hire => Arc::clone(&self.staff).hire(self, door),
         }
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::result_large_err, reason = "a refused message comes home, whole")]
 
 mod house;
+mod pull;
 mod stage;
 #[allow(clippy::explicit_counter_loop, reason = "the counter is what is checked")]
 mod support;
@@ -28,6 +29,10 @@ mod p_events;
 mod p_figures;
 mod p_ingress;
 mod p_ingress_names;
+#[cfg(unix)]
+mod p_ports;
+#[cfg(unix)]
+mod p_ports_level;
 mod p_reload;
 #[cfg(feature = "cron")]
 mod p_cron;

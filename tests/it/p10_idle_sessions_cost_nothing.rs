@@ -9,7 +9,7 @@ use laneq::{
     Concurrency, Config, Engine, Event, Knobs, ManualClock, Message, Mode, Reply, Withdrawn,
 };
 
-use crate::support::{LONG, bench, lane, until, waits};
+use super::support::{LONG, bench, lane, until, waits};
 
 /// Long enough for the sweep to have seen every part of the table.
 const SWEPT: Duration = Duration::from_secs(2);
@@ -17,7 +17,7 @@ const SWEPT: Duration = Duration::from_secs(2);
 fn quiet(config: Config) -> Engine {
     let engine = Engine::builder(config).clock(ManualClock::new()).start();
     let engine = engine.expect("the settings are fine");
-    engine.on_run("main", |_| Ok(Reply::from("done"))).expect("set once");
+    super::support::DRIVE.lane(&engine, "main", |_| Ok(Reply::from("done")));
     engine
 }
 
