@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::Engine;
 use super::core::Core;
+#[cfg(doc)]
+use crate::lane::OwnedRun;
 use crate::lane::{HandlerOptions, Notice, Port as Pulled};
 use crate::model::{Error, LaneId};
 use crate::run::Receipt;
@@ -17,6 +19,9 @@ use crate::sync::{Arc, Weak};
 /// Cheap to clone, and any number of threads may use it: each notice is heard once. Dropping the
 /// last clone lets its lanes go: what is there, and comes, waits until another port binds them (or
 /// a handler is set). Runs that were taken stay valid. A port does not keep the engine open.
+///
+/// A host with one thread must not block it for what only it can do: it waits with
+/// [`wait_begin`](OwnedRun::wait_begin), and drains and closes from another thread.
 #[derive(Clone)]
 pub struct Port {
     hold: Arc<Hold>,
@@ -125,7 +130,8 @@ impl Port {
 
     /// Calls `wake` whenever the port goes from nothing unread to something unread; at once if
     /// something is unread. From any thread but the timer's, with no lock held; it must not block.
-    /// Then ask with `ZERO` until there is nothing. Replaces the function that was set before.
+    /// Then ask with `ZERO` until there is nothing. Replaces the function that was set before. A
+    /// clone of the port in it would keep the port, and its lanes bound, for ever.
     pub fn on_wake(&self, wake: impl Fn() + Send + Sync + 'static) {
         self.hold.port.on_wake(Arc::new(wake));
     }

@@ -35,7 +35,7 @@ pub(super) enum About {
 }
 
 /// A notice that only carries the host's tag.
-pub(super) type Tagged = fn(u64) -> Notice;
+pub(crate) type Tagged = fn(u64) -> Notice;
 
 /// What was told and not read, oldest first; runs before tags.
 #[derive(Default)]

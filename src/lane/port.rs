@@ -14,11 +14,11 @@ use super::notice::{About, Tagged, Unread};
 use super::pull::Pulled;
 use super::{Notice, Staff};
 use crate::model::{Error, RunId};
-use crate::run::{Closure, Receipt, Shared};
-use crate::session::{Door, Found, Open, Wake, Watch};
+use crate::run::{Closure, Shared};
+use crate::session::{Door, Found, Open, Watch};
 use crate::sync::oneshot::deadline;
 use crate::sync::swap::Swap;
-use crate::sync::{Arc, Condvar, Mutex, OnceLock, Weak, caught};
+use crate::sync::{Arc, Condvar, Mutex, OnceLock, caught};
 
 /// How long a call goes on with closures when its time is over.
 const OVERTIME: Duration = Duration::from_millis(1);
@@ -228,11 +228,6 @@ impl Port {
         self.ear(run)
     }
 
-    /// Who tells the port of a run.
-    pub(super) fn ear(self: &Arc<Self>, run: RunId) -> Arc<dyn Watch> {
-        Arc::new(RunEar { port: Arc::downgrade(self), run })
-    }
-
     /// The run has ended, or never began: nobody needs to hear of it.
     pub(super) fn forget(&self, run: RunId) {
         self.change(|state| {
@@ -252,26 +247,28 @@ impl Port {
         self.state.lock().live.contains(&run)
     }
 
-    /// Tells `Settled` under this tag, once, when the receipt has its fate.
-    pub(crate) fn watch<T: Clone>(
-        self: &Arc<Self>,
-        receipt: &Receipt<T>,
-        tag: u64,
-    ) -> Result<(), Error> {
-        let ear = self.tag_ear(Notice::Settled, tag)?;
-        receipt.pending.watch(ear);
-        Ok(())
-    }
-
-    /// Who tells the port something under a tag, once. P9: as many as messages may be pending.
-    fn tag_ear(self: &Arc<Self>, tagged: Tagged, tag: u64) -> Result<Arc<dyn Watch>, Error> {
+    /// Counts one more watch. P9: as many as messages may be pending.
+    pub(super) fn count_watch(&self) -> Result<(), Error> {
         let most = u64::from(self.shared.config().limits.max_pending);
         let mut state = self.state.lock();
         if state.watches >= most {
             return Err(Error::Full(format!("{most} watches of this port are not read: the most")));
         }
         state.watches += 1;
-        Ok(Arc::new(TagEar { port: Arc::downgrade(self), tagged, tag }))
+        Ok(())
+    }
+
+    /// Tells something of a run, unless it has ended while this was on its way.
+    pub(super) fn tell(&self, run: RunId, about: About) {
+        self.change(|state| {
+            if state.live.contains(&run) {
+                state.unread.about(run, about);
+            }
+        });
+    }
+
+    pub(super) fn tell_tag(&self, tagged: Tagged, tag: u64) {
+        self.change(|state| state.unread.tag(tagged, tag));
     }
 
     /// Sets whom to call when the level rises; at once, if it is raised.
@@ -311,43 +308,5 @@ impl Drop for Port {
     fn drop(&mut self) {
         // P7: the host's function may panic when it is dropped.
         caught::let_go(self.state.get_mut().on_wake.take());
-    }
-}
-
-/// Tells a port what happens to a run of its.
-struct RunEar {
-    port: Weak<Port>,
-    run: RunId,
-}
-
-impl Watch for RunEar {
-    fn wake(&self, why: Wake) {
-        let Some(port) = self.port.upgrade() else { return };
-        let about = match why {
-            Wake::Steer => About::Steer,
-            Wake::Stop(cause) => About::Stop(cause),
-            Wake::Settled => About::Waited,
-        };
-        port.change(|state| {
-            // It may have ended while this was on its way.
-            if state.live.contains(&self.run) {
-                state.unread.about(self.run, about);
-            }
-        });
-    }
-}
-
-/// Tells a port something under the host's tag.
-struct TagEar {
-    port: Weak<Port>,
-    tagged: Tagged,
-    tag: u64,
-}
-
-impl Watch for TagEar {
-    fn wake(&self, _: Wake) {
-        if let Some(port) = self.port.upgrade() {
-            port.change(|state| state.unread.tag(self.tagged, self.tag));
-        }
     }
 }

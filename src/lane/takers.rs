@@ -140,27 +140,14 @@ impl Takers {
     /// Tells every lane who takes it, and every port what it has; then calls whoever is needed for
     /// what waits. After each change, and for each new lane.
     pub(crate) fn survey(&self, shared: &Arc<Shared>) {
+        // P7: held beyond the lock, so that none is dropped under it.
+        let all = self.ports();
         {
             let ports = self.ports.write();
-            let mut has: HashMap<_, Vec<_>> = HashMap::new();
-            for door in shared.doors.all() {
-                match self.taker(&ports, door.id) {
-                    Taker::Handler(options) => told(door, Side::Workers, options.inbox()),
-                    Taker::Port(berth) => {
-                        has.entry(Arc::as_ptr(&berth.port)).or_default().push(Arc::clone(door));
-                        told(door, Side::Port, berth.options.inbox());
-                    }
-                    // Its runs fail, and say why.
-                    Taker::Nobody if door.side() == Side::New => {
-                        told(door, Side::Workers, Inbox::Never);
-                    }
-                    // Its port has gone: what is there waits for another.
-                    Taker::Nobody => {}
-                }
+            for port in &all {
+                port.take_over(self.lanes_of(&ports, port, shared));
             }
-            for port in ports.all.iter().filter_map(Weak::upgrade) {
-                port.take_over(has.remove(&Arc::as_ptr(&port)).unwrap_or_default());
-            }
+            shared.doors.all().for_each(|door| self.tell(&ports, door));
         }
         for door in shared.doors.all() {
             match door.side() {
@@ -169,13 +156,34 @@ impl Takers {
                 Side::Port | Side::New => door.gate.ring_all(),
             }
         }
-        self.ports().iter().for_each(|port| port.rouse());
+        all.iter().for_each(|port| port.rouse());
     }
-}
 
-fn told(door: &Door<Closure>, side: Side, inbox: Inbox) {
-    door.set_inbox(inbox);
-    door.set_side(side);
+    fn lanes_of(
+        &self,
+        ports: &Ports,
+        port: &Arc<Port>,
+        shared: &Shared,
+    ) -> Vec<Arc<Door<Closure>>> {
+        let is_its = |door: &Arc<Door<Closure>>| match self.taker(ports, door.id) {
+            Taker::Port(berth) => Arc::ptr_eq(&berth.port, port),
+            Taker::Handler(_) | Taker::Nobody => false,
+        };
+        shared.doors.all().filter(|door| is_its(door)).cloned().collect()
+    }
+
+    fn tell(&self, ports: &Ports, door: &Door<Closure>) {
+        let (side, inbox) = match self.taker(ports, door.id) {
+            Taker::Handler(options) => (Side::Workers, options.inbox()),
+            Taker::Port(berth) => (Side::Port, berth.options.inbox()),
+            // Its runs fail, and say why.
+            Taker::Nobody if door.side() == Side::New => (Side::Workers, Inbox::Never),
+            // Its port has gone: what is there waits for another.
+            Taker::Nobody => return,
+        };
+        door.set_inbox(inbox);
+        door.set_side(side);
+    }
 }
 
 impl Ports {

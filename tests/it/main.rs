@@ -2,6 +2,7 @@
 //! hand-cranked clock say when something has happened.
 
 #![allow(clippy::result_large_err, reason = "a refused message comes home, whole")]
+#![allow(clippy::duplicate_mod, reason = "the promises hold for handlers and for ports: `pull`")]
 
 mod house;
 mod pull;
@@ -31,6 +32,8 @@ mod p_ingress;
 mod p_ingress_names;
 #[cfg(unix)]
 mod p_ports;
+#[cfg(unix)]
+mod p_ports_ends;
 #[cfg(unix)]
 mod p_ports_level;
 mod p_reload;
