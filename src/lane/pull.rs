@@ -51,7 +51,7 @@ impl Port {
         let mut run = Run::new(shared, crew, session, door.id);
         match &started.work {
             Work::Closure(_) => {
-                self.execute(door, &mut run, started, now);
+                self.execute(door, run, started, now);
                 Pulled::Executed
             }
             Work::Messages(_) => {
@@ -69,14 +69,17 @@ impl Port {
     fn execute(
         &self,
         door: &Arc<Door<Closure>>,
-        run: &mut Run,
+        mut run: Run,
         started: Started<Closure>,
         now: Moment,
     ) {
         let id = started.run;
         let own = door.settings().isolated.then_some(door.id.0);
         let mut execution = Execution::new(&self.staff, &self.shared, door, now);
-        match acting_as(Thread::Worker, own, || execution.run(run, started, None)) {
+        let after = acting_as(Thread::Worker, own, || execution.run(&mut run, started, None));
+        // P10: its session is let go before the slot.
+        drop(run);
+        match after {
             After::Over(slot) => self.free(door, slot),
             // Its slot is another's.
             After::Replaced => {}

@@ -24,6 +24,13 @@ fn quiet(config: Config) -> Engine {
 fn at_rest(engine: &Engine) {
     until("all is done", || engine.stats().pending == 0);
     until("no worker is at it", || lane(engine, "main").executing == 0);
+    if super::support::DRIVE == super::support::Drive::Pull {
+        // A thread of the host's still holds the run that it has just completed.
+        until("the host has let go", || {
+            engine.advance(SWEPT);
+            engine.stats().sessions == 0
+        });
+    }
 }
 
 /// No entry is left, and next to no memory.
