@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::Engine;
+use super::admission::Admission;
 use super::core::Core;
 #[cfg(doc)]
 use crate::lane::OwnedRun;
 use crate::lane::{HandlerOptions, Notice, Port as Pulled};
 use crate::model::{Error, LaneId};
 use crate::run::Receipt;
-use crate::session::Open;
+use crate::session::{Open, Wake};
 use crate::sync::on::{Thread, kind};
 use crate::sync::{Arc, Weak};
 
@@ -126,6 +127,18 @@ impl Port {
     /// `Full` while `limits.max_pending` watches of this port have not been read.
     pub fn watch<T: Clone>(&self, receipt: &Receipt<T>, tag: u64) -> Result<(), Error> {
         self.hold.port.watch(receipt, tag)
+    }
+
+    /// Has [`Journaled`](Notice::Journaled) told under this tag, once, when it is decided whether
+    /// the message is accepted; at once if it is. Replaces what
+    /// [`on_decided`](Admission::on_decided) has set. Never blocks.
+    ///
+    /// # Errors
+    /// `Full`, as [`watch`](Self::watch).
+    pub fn watch_admission(&self, admission: &Admission, tag: u64) -> Result<(), Error> {
+        let ear = self.hold.port.tag_ear(Notice::Journaled, tag)?;
+        admission.on_decided(move || ear.wake(Wake::Settled));
+        Ok(())
     }
 
     /// Calls `wake` whenever the port goes from nothing unread to something unread; at once if

@@ -308,3 +308,17 @@ fn p1_two_threads_at_one_port_take_each_run_once_and_keep_every_order() {
         assert!(own.is_sorted(), "P2: key {key}");
     }
 }
+
+#[test]
+fn p11_a_message_that_is_decided_is_told_under_its_tag() {
+    let (bench, port) = opened(Config::default());
+    let admission = bench.engine.submit_nowait(followup("k", "x")).expect("there is room");
+    port.watch_admission(&admission, 7).expect("there is room for a watch");
+    // Without a journal it was decided at once.
+    assert!(matches!(now(&port), Some(Notice::Journaled(7))));
+    let receipt = admission.wait().expect("accepted");
+    let run = ready(&port);
+    assert_eq!(run.batch().ids()[0], receipt.id());
+    run.complete("done").expect("it lives");
+    bench.finish();
+}
