@@ -21,11 +21,15 @@ mod model;
 mod config;
 mod time;
 mod watch;
+#[cfg(feature = "json")]
+mod json;
 mod session;
 mod run;
 mod lane;
 mod ingress;
 mod engine;
+#[cfg(feature = "capi")]
+pub mod capi;
 
 /// The flow, the session machine, threads, locks, races closed and decisions.
 #[doc = include_str!("ARCHITECTURE.md")]
@@ -39,6 +43,8 @@ pub use engine::{
     Builder, Closed, DrainReport, Engine, Line, Reloaded, Session, Stopped, StuckRun,
 };
 pub use ingress::KeyParts;
+#[cfg(feature = "json")]
+pub use json::{JsonBody, REPLY_BYTES, json_millis, json_quoted};
 pub use lane::HandlerOptions;
 pub use model::{
     BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Knobs, Message, MessageId, Mode,
@@ -52,5 +58,6 @@ pub use run::{
 pub use session::{Cancelled, Registration, Token, Verdict, Withdrawn};
 pub use time::ManualClock;
 pub use watch::{
-    Audit, Event, LaneStats, Observer, Percentiles, Phase, Placement, Record, Ring, Spoken, Stats,
+    Audit, Event, LaneStats, Observer, Percentiles, Phase, Placement, Record, Ring, Silence,
+    Spoken, Stats,
 };

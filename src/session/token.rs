@@ -328,23 +328,32 @@ impl Registration {
     pub fn forget(mut self) {
         drop(self.token.take());
     }
+
+    /// Takes the callback back, unless it runs already; does not wait for it then.
+    pub fn take_back(mut self) {
+        if let Some(token) = self.token.take() {
+            drop(self.taken_from(token.node()));
+        }
+    }
+
+    /// The callback, if its turn has not come. P7: it is dropped with no lock held.
+    fn taken_from(&self, node: &Node) -> Option<Callback> {
+        let mut inner = node.inner.lock();
+        inner.firing.retain(|(id, by)| *id != self.id || *by != UNCALLED);
+        let at = inner.callbacks.iter().position(|(id, _)| *id == self.id);
+        at.map(|at| inner.callbacks.swap_remove(at).1)
+    }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let Some(token) = self.token.take() else { return };
         let node = token.node();
-        let taken_back = {
-            let mut inner = node.inner.lock();
-            let at = inner.callbacks.iter().position(|(id, _)| *id == self.id);
-            at.map(|at| inner.callbacks.swap_remove(at))
-        };
-        if taken_back.is_some() {
+        if self.taken_from(node).is_some() {
             return;
         }
         let me = thread::number();
         let mut inner = node.inner.lock();
-        inner.firing.retain(|(id, by)| *id != self.id || *by != UNCALLED);
         while inner.firing.iter().any(|(id, by)| *id == self.id && *by != me) {
             node.changed.wait(&mut inner);
         }
