@@ -32,7 +32,7 @@ fn generated() -> String {
 }
 
 /// Run with `LANEQ_BLESS=1` to write what has changed.
-fn is_as_committed(path: &str, now: &str) {
+pub fn is_as_committed(path: &str, now: &str) {
     let path = root().join(path);
     if std::env::var_os("LANEQ_BLESS").is_some() {
         fs::write(&path, now).expect("it can be written");

@@ -145,6 +145,8 @@ static void endless(host *host, laneq_run run) {
   OK(laneq_token_on_cancel(token, on_cancel, host, NULL, &heard, NULL));
   open_gate(host->arrived);
   OK(laneq_token_wait(token, -1, &cause, NULL));
+  /* Whoever is taken back before its turn is not called: so wait until it was. */
+  wait_for(host->stopped);
   OK(laneq_registration_remove(heard, NULL));
   OK(laneq_token_free(token));
   OK(laneq_run_boundary(run, &verdict, &cause, NULL));
@@ -271,7 +273,6 @@ static void interrupt(host *host) {
   wait_for(host->arrived);
   OK(laneq_engine_interrupt(host->engine, "endless", 7, &run, &error));
   CHECK(run != 0);
-  wait_for(host->stopped);
   after = settled(receipt);
   CHECK(after.outcome == LANEQ_OUTCOME_STOPPED && after.run == run);
   CHECK(is(after.error, "as you say"));
