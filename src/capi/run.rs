@@ -78,7 +78,9 @@ impl Live {
 
     /// The answer of the handler, which has returned; none if it said nothing.
     pub(super) fn over(&self) -> Option<Result<Reply, String>> {
-        for steers in std::mem::take(&mut *self.steers.lock()) {
+        // Unlocked before the first goes: its drop takes itself out of the list.
+        let steers = std::mem::take(&mut *self.steers.lock());
+        for steers in steers {
             // Stale: freed by the host on another thread.
             let _ = handle::free::<Arc<Taken>>(steers);
         }
