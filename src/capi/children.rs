@@ -27,7 +27,8 @@ pub unsafe extern "C" fn laneq_run_spawn(
     unsafe {
         entry(error, || {
             let live = live(run)?;
-            answer(live.run.spawn(read(message)?), Out::given(receipt).as_ref())
+            let message = read(message)?;
+            answer(Out::given(receipt).as_ref(), || live.run.spawn(message))
         })
     }
 }
@@ -46,7 +47,8 @@ pub unsafe extern "C" fn laneq_run_spawn_detached(
     unsafe {
         entry(error, || {
             let live = live(run)?;
-            answer(live.run.spawn_detached(read(message)?), Out::given(receipt).as_ref())
+            let message = read(message)?;
+            answer(Out::given(receipt).as_ref(), || live.run.spawn_detached(message))
         })
     }
 }

@@ -4,6 +4,8 @@
 //! A handle is below 2^53, so that a host whose numbers are doubles keeps it exactly: 4 bits of
 //! kind, 25 of generation, 24 of index. A slot whose generations are used up is never used again.
 
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::process;
 
 use super::call::{Answer, Fault};
@@ -111,8 +113,14 @@ pub(super) fn at_home() -> Answer {
     Err(Fault::new(LANEQ_E_FORKED, text))
 }
 
-/// Gives out a handle.
-pub(super) fn put<T: Kind>(value: T) -> Answer<u64> {
+/// A slot that is kept for a handle: taken before what cannot be taken back.
+pub(super) struct Place<T: Kind> {
+    index: usize,
+    kind: PhantomData<T>,
+}
+
+/// Keeps a slot; `Full` when all are taken.
+pub(super) fn reserve<T: Kind>() -> Answer<Place<T>> {
     let mut slots = T::slots(tables()).write();
     let index = match slots.free.pop() {
         Some(index) => index,
@@ -121,17 +129,34 @@ pub(super) fn put<T: Kind>(value: T) -> Answer<u64> {
             slots.slots.len() - 1
         }
         None => {
-            drop(slots);
-            // P7: the value goes with no lock held.
-            drop(value);
             let text = format!("{SLOTS_MAX} handles of this kind are out: free some");
             return Err(Fault::new(LANEQ_E_FULL, text));
         }
     };
-    let slot = &mut slots.slots[index];
-    slot.value = Some(value);
-    let kind = T::NUMBER << (INDEX_BITS + GENERATION_BITS);
-    Ok(kind | slot.generation << INDEX_BITS | index as u64)
+    Ok(Place { index, kind: PhantomData })
+}
+
+impl<T: Kind> Place<T> {
+    /// Gives out the handle.
+    pub(super) fn fill(self, value: T) -> u64 {
+        let index = ManuallyDrop::new(self).index;
+        let mut slots = T::slots(tables()).write();
+        let slot = &mut slots.slots[index];
+        slot.value = Some(value);
+        let kind = T::NUMBER << (INDEX_BITS + GENERATION_BITS);
+        kind | slot.generation << INDEX_BITS | index as u64
+    }
+}
+
+impl<T: Kind> Drop for Place<T> {
+    fn drop(&mut self) {
+        T::slots(tables()).write().free.push(self.index);
+    }
+}
+
+/// Gives out a handle.
+pub(super) fn put<T: Kind>(value: T) -> Answer<u64> {
+    Ok(reserve()?.fill(value))
 }
 
 /// What a handle stands for.
@@ -204,6 +229,14 @@ mod tests {
         assert!(get::<Arc<str>>(handle).is_err());
         take::<Arc<str>>(next).expect("it lives");
         assert_eq!(Arc::strong_count(&text), 1);
+    }
+
+    #[test]
+    fn a_place_that_is_not_filled_is_free_again() {
+        let place = reserve::<Arc<Results>>().expect("there is room");
+        let index = place.index;
+        drop(place);
+        assert_eq!(reserve::<Arc<Results>>().map(|place| place.index).ok(), Some(index));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The C ABI: `laneq.h` is made of this module. Handles are numbers, every call answers a status,
 //! and nothing of Rust gets out: no panic, no pointer that outlives its handle.
 //!
-//! One way through all of it: [`entry`](call::entry) looks where it is called from and catches
-//! what panics; inside, [`handle`] turns numbers into what they stand for, [`text`] and [`options`]
-//! read what C points at. The rest is the Rust API, call by call.
+//! One way through all of it: `call::entry` looks where it is called from and catches what panics;
+//! inside, `handle` turns numbers into what they stand for, `text` and `options` read what C points
+//! at. The rest is the Rust API, call by call. It is public for the tests: Rust has the real one.
 
 #![allow(unsafe_code, reason = "C hands us pointers; every other module does without")]
 #![allow(non_camel_case_types, reason = "these names are those of the header")]

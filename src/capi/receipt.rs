@@ -2,7 +2,7 @@
 
 use std::mem::offset_of;
 
-use super::call::{Answer, Fault, entry, laneq_error};
+use super::call::{Fault, entry, laneq_error};
 use super::engine::timeout;
 use super::handle;
 use super::message::{laneq_message, view};
@@ -83,9 +83,9 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn handle(receipt: Receipt) -> Answer<u64> {
+    pub(super) fn of(receipt: Receipt) -> Arc<Self> {
         let id = receipt.id().to_string();
-        handle::put(Arc::new(Self { receipt, id, settled: OnceLock::new() }))
+        Arc::new(Self { receipt, id, settled: OnceLock::new() })
     }
 
     /// What became of it; the strings are this receipt's.

@@ -28,7 +28,7 @@ pub unsafe extern "C" fn laneq_submit(
         entry(error, || {
             let engine = handle::get::<Engine>(engine)?;
             let message = read(message)?;
-            answer(engine.submit(message), Out::given(receipt).as_ref())
+            answer(Out::given(receipt).as_ref(), || engine.submit(message))
         })
     }
 }
@@ -48,14 +48,19 @@ pub unsafe extern "C" fn laneq_submit_nowait(
     unsafe { laneq_submit(engine, message, receipt, error) }
 }
 
-/// The receipt, or the refusal, of a submit or a spawn.
-pub(super) fn answer(came: Result<Receipt, Refused>, out: Option<&Out<laneq_receipt>>) -> Answer {
-    match (came, out) {
-        (Ok(receipt), Some(out)) => out.set(Kept::handle(receipt)?),
+/// Submits or spawns. The receipt's handle is sure before the message is admitted.
+pub(super) fn answer(
+    out: Option<&Out<laneq_receipt>>,
+    submit: impl FnOnce() -> Result<Receipt, Refused>,
+) -> Answer {
+    let keep = |out| handle::reserve().map(|place| (out, place));
+    let place = out.map(keep).transpose()?;
+    match (submit(), place) {
+        (Ok(receipt), Some((out, place))) => out.set(place.fill(Kept::of(receipt))),
         (Ok(_), None) => {}
-        (Err(mut refused), out) => {
-            if let (Some(first), Some(out)) = (refused.first.take(), out) {
-                out.set(Kept::handle(*first)?);
+        (Err(mut refused), place) => {
+            if let (Some(first), Some((out, place))) = (refused.first.take(), place) {
+                out.set(place.fill(Kept::of(*first)));
             }
             return Err(Fault::from(&refused));
         }

@@ -1,5 +1,6 @@
 //! Hosts in C: examples that are also tests, under the tools that see what C hides.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::header::root;
@@ -9,6 +10,16 @@ use crate::libs::{Link, compile, have, host, installed, package, run};
 fn the_chat_host_runs_with_the_shared_library() {
     let said = run(&mut Command::new(compile(&host("chat.c"), "chat", Link::Shared, &[])));
     assert!(said.starts_with("chat: fine"), "{said}");
+}
+
+#[test]
+fn the_program_of_the_readme_does_what_it_says() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let program = readme.split("```c\n").nth(1).and_then(|rest| rest.split("```").next());
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first.c");
+    std::fs::write(&source, program.expect("a program in C")).expect("it can be written");
+    let said = run(&mut Command::new(compile(&source, "first", Link::Shared, &[])));
+    assert_eq!(said, "hello\n");
 }
 
 #[test]

@@ -137,7 +137,8 @@ pub fn engine(act: impl Fn(u64) + Send + Sync + 'static) -> (u64, Receiver<()>) 
 }
 
 pub fn submit(engine: u64, key: &'static str, text: &'static str, mode: i32) -> u64 {
-    made!(submit::laneq_submit, engine, &raw const *&message(key, text, mode))
+    let message = message(key, text, mode);
+    made!(submit::laneq_submit, engine, &raw const message)
 }
 
 /// What becomes of a message.
