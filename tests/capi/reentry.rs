@@ -255,3 +255,40 @@ fn p5_steers_that_a_handler_leaves_open_become_turns() {
     close(engine);
     free(engine);
 }
+
+#[test]
+fn p5_a_run_hears_of_a_steer_and_of_a_stop_at_once() {
+    let (tell, told) = channel();
+    let (ends, ended) = channel();
+    let (engine, _end) = engine(move |run| {
+        let tell = tell.clone();
+        let (user, end) = user(move |signal| tell.send(signal).expect("the test waits"));
+        ok!(run::laneq_run_on_signal, run, Some(on_cancel), user, Some(destroy));
+        ends.send(end).expect("the test waits");
+        let token = made!(run::laneq_run_token, run);
+        let mut cause = 0;
+        ok!(token::laneq_token_wait, token, LONG_MS, &raw mut cause);
+        assert_eq!(token::laneq_token_free(token), LANEQ_OK);
+    });
+    let first = submit(engine, "hears", "begin", 0);
+    let end = ended.recv_timeout(LONG).expect("the run begins");
+    let steer = submit(engine, "hears", "steer", LANEQ_MODE_STEER);
+    assert_eq!(told.recv_timeout(LONG), Ok(u64::from(LANEQ_SIGNAL_STEER.unsigned_abs())));
+    let (key, len) = ("hears", 5);
+    let mut withdrawn = 0;
+    let mut run = 0;
+    ok!(
+        control::laneq_engine_stop,
+        engine,
+        key.as_ptr().cast(),
+        len,
+        &raw mut withdrawn,
+        &raw mut run
+    );
+    assert_eq!(told.recv_timeout(LONG), Ok(u64::from(LANEQ_SIGNAL_STOP.unsigned_abs())));
+    assert_eq!((withdrawn, settled(first).run), (1, run));
+    assert_eq!(settled(steer).fate, LANEQ_FATE_WITHDRAWN);
+    end.recv_timeout(LONG).expect("its end comes with that of the run");
+    close(engine);
+    free(engine);
+}
