@@ -465,6 +465,23 @@ mod tests {
     }
 
     #[test]
+    fn taking_back_does_not_wait_and_a_callback_before_its_turn_goes_uncalled() {
+        let token = Token::new();
+        token.on_cancel(|_| panic!("it was taken back")).take_back();
+        let (entered_tx, entered) = std::sync::mpsc::channel();
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let registration = token.on_cancel(move |_| {
+            entered_tx.send(()).expect("the test lives");
+            gate.recv().expect("the test opens");
+        });
+        let canceller = std::thread::spawn(move || token.cancel(Cause::Stop));
+        entered.recv().expect("the callback runs");
+        registration.take_back();
+        open.send(()).expect("the callback still waits");
+        assert_eq!(canceller.join().expect("no panic"), Cancelled::Now);
+    }
+
+    #[test]
     fn p9_a_forgotten_registration_keeps_no_token_alive() {
         let (token, held) = (Token::new(), Arc::new(()));
         let inside = Arc::clone(&held);

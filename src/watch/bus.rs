@@ -372,6 +372,32 @@ mod tests {
     }
 
     #[test]
+    fn who_stops_listening_is_let_go_and_who_stays_hears_the_end() {
+        struct Ear(Arc<AtomicU32>, bool);
+        impl Observer for Ear {
+            fn on_event(&self, _: &Record) {}
+            fn on_end(&self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+            fn is_over(&self) -> bool {
+                self.1
+            }
+        }
+        let bus = Arc::new(Bus::new(16));
+        let ends = Arc::new(AtomicU32::new(0));
+        for over in [true, false] {
+            bus.subscribe(Arc::new(Ear(Arc::clone(&ends), over))).expect("a thread");
+        }
+        bus.say(Moment::START, || Event::EngineStarted);
+        assert_eq!(bus.settle(0, None), Waited::Set);
+        assert_eq!(bus.observers.lock().len(), 1);
+        assert_eq!(bus.close(None), Waited::Set);
+        assert_eq!(ends.load(Ordering::Relaxed), 1);
+        bus.subscribe(Arc::new(Ear(Arc::clone(&ends), false))).expect("no thread any more");
+        assert_eq!(ends.load(Ordering::Relaxed), 2, "whoever comes too late hears it at once");
+    }
+
+    #[test]
     fn p7_an_observer_that_panics_hears_the_next_event() {
         let bus = Arc::new(Bus::new(16));
         let heard = Arc::new(AtomicU32::new(0));
