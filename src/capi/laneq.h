@@ -807,6 +807,31 @@ laneq_status laneq_run_summary(laneq_run run,
                                struct laneq_str *line,
                                struct laneq_error *error);
 
+// Says something before the end: an event `reply` that is not the last.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_run_say(laneq_run run,
+                           const char *text,
+                           size_t text_len,
+                           struct laneq_error *error);
+
+// The run is done, with this reply, once its handler returns. The first answer counts.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_run_complete(laneq_run run,
+                                const char *reply,
+                                size_t reply_len,
+                                struct laneq_error *error);
+
+// The run has failed, for this reason, once its handler returns. The first answer counts. A
+// handler that returns without one has failed, cause `LANEQ_CAUSE_DROPPED`.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_run_fail(laneq_run run,
+                            const char *reason,
+                            size_t reason_len,
+                            struct laneq_error *error);
+
 // What the run should do now: `verdict` gets `LANEQ_VERDICT_...`, `cause` (may be NULL) the
 // `LANEQ_CAUSE_...` of a stop. Ask before and after every tool call.
 //
@@ -832,31 +857,6 @@ laneq_status laneq_run_end(laneq_run run,
 //
 // Blocks: never. In a handler: yes.
 laneq_status laneq_run_set_steerable(laneq_run run, int32_t on, struct laneq_error *error);
-
-// Says something before the end: an event `reply` that is not the last.
-//
-// Blocks: never. In a handler: yes.
-laneq_status laneq_run_say(laneq_run run,
-                           const char *text,
-                           size_t text_len,
-                           struct laneq_error *error);
-
-// The run is done, with this reply, once its handler returns. The first answer counts.
-//
-// Blocks: never. In a handler: yes.
-laneq_status laneq_run_complete(laneq_run run,
-                                const char *reply,
-                                size_t reply_len,
-                                struct laneq_error *error);
-
-// The run has failed, for this reason, once its handler returns. The first answer counts. A
-// handler that returns without one has failed, cause `LANEQ_CAUSE_DROPPED`.
-//
-// Blocks: never. In a handler: yes.
-laneq_status laneq_run_fail(laneq_run run,
-                            const char *reason,
-                            size_t reason_len,
-                            struct laneq_error *error);
 
 // The run's cancel token, for its tools.
 //

@@ -24,6 +24,7 @@ pub mod message;
 pub mod receipt;
 pub mod submit;
 pub mod run;
+pub mod boundary;
 pub mod handler;
 pub mod steers;
 pub mod ledger;

@@ -30,9 +30,9 @@ fn p12_a_handler_that_comes_home_late_still_lets_go_of_its_user() {
         let _ = gate.lock().expect("no panic under it").recv_timeout(LONG);
         let (mut steers, mut end) = (0, 0);
         // Fenced: a late call is stale, and harms nobody.
-        assert_eq!(status!(run::laneq_run_set_steerable, run, 0), LANEQ_E_STALE);
+        assert_eq!(status!(boundary::laneq_run_set_steerable, run, 0), LANEQ_E_STALE);
         assert_eq!(
-            status!(run::laneq_run_end, run, &raw mut end, null_mut(), &raw mut steers),
+            status!(boundary::laneq_run_end, run, &raw mut end, null_mut(), &raw mut steers),
             LANEQ_E_STALE
         );
     });
@@ -46,9 +46,9 @@ fn p12_a_handler_that_comes_home_late_still_lets_go_of_its_user() {
     assert!(end.try_recv().is_err(), "the handler still executes");
     go.send(()).expect("the handler waits");
     end.recv_timeout(LONG).expect("its end comes");
-    assert_eq!(status!(run::laneq_run_boundary, run, null_mut(), null_mut()), LANEQ_E_NULL);
+    assert_eq!(status!(boundary::laneq_run_boundary, run, null_mut(), null_mut()), LANEQ_E_NULL);
     let mut verdict = 0;
-    let status = status!(run::laneq_run_boundary, run, &raw mut verdict, null_mut());
+    let status = status!(boundary::laneq_run_boundary, run, &raw mut verdict, null_mut());
     assert_eq!(status, LANEQ_E_HANDLE, "after its handler a run is stale");
 }
 
@@ -144,7 +144,7 @@ fn p7_every_callback_may_call_back_and_free_the_engine() {
                 taken(stats);
             }
         });
-        let token = made!(run::laneq_run_token, run);
+        let token = made!(boundary::laneq_run_token, run);
         ok!(token::laneq_token_on_cancel, token, Some(on_cancel), user, Some(destroy), null_mut());
         // Freed in its own handler: the close begins here, and this run is told to stop.
         free(engine);
@@ -263,9 +263,9 @@ fn p5_a_run_hears_of_a_steer_and_of_a_stop_at_once() {
     let (engine, _end) = engine(move |run| {
         let tell = tell.clone();
         let (user, end) = user(move |signal| tell.send(signal).expect("the test waits"));
-        ok!(run::laneq_run_on_signal, run, Some(on_cancel), user, Some(destroy));
+        ok!(boundary::laneq_run_on_signal, run, Some(on_cancel), user, Some(destroy));
         ends.send(end).expect("the test waits");
-        let token = made!(run::laneq_run_token, run);
+        let token = made!(boundary::laneq_run_token, run);
         let mut cause = 0;
         ok!(token::laneq_token_wait, token, LONG_MS, &raw mut cause);
         assert_eq!(token::laneq_token_free(token), LANEQ_OK);

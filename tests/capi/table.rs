@@ -36,12 +36,12 @@ pub fn rows() -> Vec<Row> {
         run::laneq_run_text(RUN, Out, Error);
         run::laneq_run_message(RUN, Any(0), OutStruct(Shape::Message), Error);
         run::laneq_run_summary(RUN, Any(0), Out, Error);
-        run::laneq_run_boundary(RUN, Out, OutMaybe, Error);
-        run::laneq_run_set_steerable(RUN, Number(1), Error);
+        boundary::laneq_run_boundary(RUN, Out, OutMaybe, Error);
+        boundary::laneq_run_set_steerable(RUN, Number(1), Error);
         run::laneq_run_say(RUN, Text("so far"), Error);
-        run::laneq_run_token(RUN, Out, Error);
-        run::laneq_run_token_for(RUN, Time, Out, Error);
-        run::laneq_run_on_signal(RUN, Call, User, Error);
+        boundary::laneq_run_token(RUN, Out, Error);
+        boundary::laneq_run_token_for(RUN, Time, Out, Error);
+        boundary::laneq_run_on_signal(RUN, Call, User, Error);
         handler::laneq_engine_on_run(ENGINE, Maybe, StructMaybe(Shape::Handler), Call, User, Error);
         steers::laneq_run_take_steers(RUN, Out, OutMaybe, Error);
         steers::laneq_steers_count(Handle(Of::Steers), Out, Error);
@@ -81,7 +81,7 @@ pub fn rows() -> Vec<Row> {
         text::laneq_text_get(Handle(Of::Text), Out, Error);
         ending::laneq_report_get(Handle(Of::Report), OutStruct(Shape::Drained), Error);
         ending::laneq_report_returned(Handle(Of::Report), Any(0), OutStruct(Shape::Message), Error);
-        run::laneq_run_end(RUN, Out, OutMaybe, Out, Error);
+        boundary::laneq_run_end(RUN, Out, OutMaybe, Out, Error);
         run::laneq_run_complete(RUN, Maybe, Error);
         run::laneq_run_fail(RUN, Maybe, Error);
         ending::laneq_engine_drain(ENGINE, Time, OutMaybe, Error);
