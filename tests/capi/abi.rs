@@ -11,7 +11,9 @@ use crate::libs::{Link, compile, have, lib, run};
 fn numbers() -> Vec<(String, String)> {
     let header = header();
     let defines = header.lines().filter_map(|line| line.strip_prefix("#define ")?.split_once(' '));
-    defines.map(|(name, number)| (name.to_owned(), number.to_owned())).collect()
+    let mut all: Vec<_> = defines.map(|(name, n)| (name.to_owned(), n.to_owned())).collect();
+    all.sort();
+    all
 }
 
 /// Every struct with its fields.
@@ -32,6 +34,7 @@ fn structs() -> Vec<(String, Vec<String>)> {
             found.last_mut().expect("inside one").1.push(name.to_owned());
         }
     }
+    found.sort();
     found
 }
 
@@ -59,7 +62,9 @@ fn layout() -> String {
 #[cfg(target_pointer_width = "64")]
 fn symbols_numbers_sizes_and_places_are_as_committed() {
     let mut now = String::new();
-    for (name, _) in functions() {
+    let mut names: Vec<String> = functions().into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    for name in names {
         writeln!(now, "function {name}").expect("memory");
     }
     now.push_str(&layout());
