@@ -21,12 +21,16 @@ mod model;
 mod config;
 mod time;
 mod watch;
+#[cfg(feature = "json")]
+mod json;
 mod store;
 mod session;
 mod run;
 mod lane;
 mod ingress;
 mod engine;
+#[cfg(feature = "capi")]
+pub mod capi;
 
 /// The flow, the session machine, threads, locks, races closed and decisions.
 #[doc = include_str!("ARCHITECTURE.md")]
@@ -43,6 +47,8 @@ pub use engine::{
     StuckRun,
 };
 pub use ingress::KeyParts;
+#[cfg(feature = "json")]
+pub use json::{JsonBody, REPLY_BYTES, json_millis, json_quoted};
 pub use lane::{HandlerOptions, Notice, OwnedRun};
 pub use model::{
     BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Knobs, Message, MessageId, Mode,
@@ -58,7 +64,8 @@ pub use session::{Cancelled, Registration, Token, Verdict, Withdrawn};
 pub use store::{Change, Each, Journal, JournalError, RedbJournal, Table};
 pub use time::ManualClock;
 pub use watch::{
-    Audit, Event, LaneStats, Observer, Percentiles, Phase, Placement, Record, Ring, Spoken, Stats,
+    Audit, Event, LaneStats, Observer, Percentiles, Phase, Placement, Record, Ring, Silence,
+    Spoken, Stats,
 };
 
 // For the program, which names folders as transcripts are named.

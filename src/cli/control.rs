@@ -157,8 +157,7 @@ fn set_lane(app: &App, order: &Control) -> Answer {
 
 fn stats(app: &App) -> String {
     let stats = app.engine.stats();
-    let body = table::stats(&stats);
-    app.say("stats", body);
+    app.say("stats", stats.json());
     "\"stats\"".to_owned()
 }
 

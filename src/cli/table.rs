@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use laneq::{Engine, Fate, LaneStats, Percentiles, Stats};
-
-use super::output::Body;
+use laneq::Engine;
 
 /// Rows of words, the first row being the heading: aligned columns, numbers to the right.
 pub fn aligned(rows: &[Vec<String>]) -> String {
@@ -59,58 +57,6 @@ pub fn grouped(number: u64) -> String {
 pub fn unknown_lane(engine: &Engine, name: &str) -> String {
     let lanes: Vec<String> = engine.stats().lanes.into_iter().map(|lane| lane.name).collect();
     format!("no lane {name:?}: the lanes are {}", lanes.join(", "))
-}
-
-/// The fields of a `stats` event.
-pub fn stats(stats: &Stats) -> Body {
-    let mut fates = Body::new();
-    for fate in Fate::ALL {
-        fates = fates.number(fate.as_str(), stats.fate(fate));
-    }
-    let [done, failed, stopped, panicked] = stats.runs;
-    let runs = Body::new()
-        .number("done", done)
-        .number("failed", failed)
-        .number("stopped", stopped)
-        .number("panicked", panicked);
-    let lanes: Vec<String> = stats.lanes.iter().map(|lane| of_lane(lane).object()).collect();
-    Body::new()
-        .number("accepted", stats.accepted)
-        .number("refused", stats.refused)
-        .number("pending", stats.pending)
-        .number("pending_bytes", stats.pending_bytes)
-        .raw("fates", &fates.object())
-        .raw("runs", &runs.object())
-        .number("sessions", stats.sessions)
-        .number("events_lost", stats.events_lost)
-        .number("order_violations", stats.order_violations)
-        .number("double_runs", stats.double_runs)
-        .raw("lanes", &format!("[{}]", lanes.join(",")))
-}
-
-fn of_lane(lane: &LaneStats) -> Body {
-    Body::new()
-        .text("lane", &lane.name)
-        .number("concurrency", lane.concurrency.into())
-        .number("executing", lane.executing.into())
-        .number("waiting", lane.waiting.into())
-        .number("ready", lane.ready.into())
-        .number("workers", lane.workers.into())
-        .number("idle", lane.idle.into())
-        .raw("lane_wait_ms", &percentiles(&lane.lane_wait))
-        .raw("message_wait_ms", &percentiles(&lane.message_wait))
-        .raw("run_ms", &percentiles(&lane.run))
-}
-
-fn percentiles(of: &Percentiles) -> String {
-    Body::new()
-        .number("count", of.count)
-        .millis("p50", of.p50)
-        .millis("p90", of.p90)
-        .millis("p99", of.p99)
-        .millis("p999", of.p999)
-        .millis("max", of.max)
-        .object()
 }
 
 #[cfg(test)]

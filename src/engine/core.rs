@@ -199,8 +199,20 @@ impl Engine {
     /// # Errors
     /// As [`observe`](Self::observe).
     pub fn ring(&self) -> Result<Ring, Error> {
+        self.ring_of(false)
+    }
+
+    /// As [`ring`](Self::ring), with the merged text in `run.started`.
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe).
+    pub fn ring_with_texts(&self) -> Result<Ring, Error> {
+        self.ring_of(true)
+    }
+
+    fn ring_of(&self, texts: bool) -> Result<Ring, Error> {
         let ring = Ring::new(self.shared().config().limits.ring_events);
-        self.observe(Arc::new(ring.clone()))?;
+        self.observe(ring.ear(texts))?;
         Ok(ring)
     }
 

@@ -75,7 +75,8 @@ pub struct Run {
     pub(super) attempt: u32,
     pub(super) batch: Option<Arc<Batch>>,
     text: OnceLock<Arc<str>>,
-    rare: OnceLock<Box<Rare>>,
+    /// Shared with the run's other views, of [`share`](Self::share).
+    rare: OnceLock<Arc<Rare>>,
 }
 
 impl Run {
@@ -119,7 +120,25 @@ impl Run {
     }
 
     pub(super) fn rare(&self) -> &Rare {
-        self.rare.get_or_init(Box::default)
+        self.rare.get_or_init(Arc::default)
+    }
+
+    /// The same run once more, for whoever cannot borrow: it may outlive the handler, and then its
+    /// calls answer `Stale`.
+    #[cfg(feature = "capi")]
+    pub(crate) fn share(&self) -> Self {
+        self.rare();
+        Self {
+            shared: Arc::clone(&self.shared),
+            crew: Arc::clone(&self.crew),
+            session: Arc::clone(&self.session),
+            id: self.id,
+            lane: self.lane,
+            attempt: self.attempt,
+            batch: self.batch.clone(),
+            text: self.text.clone(),
+            rare: self.rare.clone(),
+        }
     }
 
     pub(crate) fn session(&self) -> &Arc<Session> {

@@ -328,23 +328,32 @@ impl Registration {
     pub fn forget(mut self) {
         drop(self.token.take());
     }
+
+    /// Takes the callback back, unless it runs already; does not wait for it then.
+    pub fn take_back(mut self) {
+        if let Some(token) = self.token.take() {
+            drop(self.taken_from(token.node()));
+        }
+    }
+
+    /// The callback, if its turn has not come. P7: it is dropped with no lock held.
+    fn taken_from(&self, node: &Node) -> Option<Callback> {
+        let mut inner = node.inner.lock();
+        inner.firing.retain(|(id, by)| *id != self.id || *by != UNCALLED);
+        let at = inner.callbacks.iter().position(|(id, _)| *id == self.id);
+        at.map(|at| inner.callbacks.swap_remove(at).1)
+    }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let Some(token) = self.token.take() else { return };
         let node = token.node();
-        let taken_back = {
-            let mut inner = node.inner.lock();
-            let at = inner.callbacks.iter().position(|(id, _)| *id == self.id);
-            at.map(|at| inner.callbacks.swap_remove(at))
-        };
-        if taken_back.is_some() {
+        if self.taken_from(node).is_some() {
             return;
         }
         let me = thread::number();
         let mut inner = node.inner.lock();
-        inner.firing.retain(|(id, by)| *id != self.id || *by != UNCALLED);
         while inner.firing.iter().any(|(id, by)| *id == self.id && *by != me) {
             node.changed.wait(&mut inner);
         }
@@ -452,6 +461,23 @@ mod tests {
         open.send(()).expect("the callback waits");
         waiter.join().expect("no panic");
         assert_eq!(ended.load(Ordering::SeqCst), 1, "unregistered only after the callback");
+        assert_eq!(canceller.join().expect("no panic"), Cancelled::Now);
+    }
+
+    #[test]
+    fn taking_back_does_not_wait_and_a_callback_before_its_turn_goes_uncalled() {
+        let token = Token::new();
+        token.on_cancel(|_| panic!("it was taken back")).take_back();
+        let (entered_tx, entered) = std::sync::mpsc::channel();
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let registration = token.on_cancel(move |_| {
+            entered_tx.send(()).expect("the test lives");
+            gate.recv().expect("the test opens");
+        });
+        let canceller = std::thread::spawn(move || token.cancel(Cause::Stop));
+        entered.recv().expect("the callback runs");
+        registration.take_back();
+        open.send(()).expect("the callback still waits");
         assert_eq!(canceller.join().expect("no panic"), Cancelled::Now);
     }
 

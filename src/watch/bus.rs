@@ -28,6 +28,14 @@ pub trait Observer: Send + Sync {
     fn wants_text(&self) -> bool {
         false
     }
+
+    /// No event will come any more: the engine is closed. Default: nothing.
+    fn on_end(&self) {}
+
+    /// Whether it has stopped listening; it is let go then. Default: no.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 impl<F: Fn(&Record) + Send + Sync> Observer for F {
@@ -65,6 +73,8 @@ impl Ord for BySeq {
 enum Life {
     Going,
     Closing,
+    /// The thread has gone; whoever listens has been told.
+    Ended,
 }
 
 struct Line {
@@ -90,6 +100,10 @@ impl Draw {
     }
 }
 
+fn wishes(observer: &Arc<dyn Observer>) -> u32 {
+    if observer.wants_text() { EVENTS | TEXTS } else { EVENTS }
+}
+
 /// The one way of an event from the engine to whoever listens.
 pub(crate) struct Bus {
     /// Written on subscribe; read before any event is made: the whole cost without a subscriber.
@@ -105,7 +119,8 @@ pub(crate) struct Bus {
     line: Mutex<Line>,
     changed: Condvar,
     delivered_more: Condvar,
-    observers: Mutex<Vec<Arc<dyn Observer>>>,
+    /// Each with what it wants, as bits of the mask.
+    observers: Mutex<Vec<(Arc<dyn Observer>, u32)>>,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
     ended: Arc<Latch>,
 }
@@ -188,49 +203,92 @@ impl Bus {
     pub(crate) fn subscribe(self: &Arc<Self>, observer: Arc<dyn Observer>) -> std::io::Result<()> {
         {
             let mut slot = self.thread.lock();
-            if slot.is_none() && self.line.lock().life == Life::Going {
+            if self.line.lock().life != Life::Going {
+                drop(slot);
+                // Too late: it hears that at once. P7: a panic of its own stays here.
+                let _ = caught::call(|| observer.on_end());
+                return Ok(());
+            }
+            if slot.is_none() {
                 let bus = Arc::clone(self);
                 *slot = Some(thread::spawn("laneq-events".to_owned(), move || bus.deliver())?);
             }
         }
-        let bits = if observer.wants_text() { EVENTS | TEXTS } else { EVENTS };
-        self.observers.lock().push(observer);
-        self.mask.fetch_or(bits, Ordering::Relaxed);
+        let bits = wishes(&observer);
+        {
+            let mut observers = self.observers.lock();
+            observers.push((observer, bits));
+            self.mask.fetch_or(bits, Ordering::Relaxed);
+        }
+        if self.line.lock().life == Life::Ended {
+            self.dismiss();
+        }
         Ok(())
+    }
+
+    /// Tells everybody that it is over. Whoever subscribes meanwhile is told here or there.
+    fn dismiss(&self) {
+        let observers = std::mem::take(&mut *self.observers.lock());
+        for (observer, _) in observers {
+            let _ = caught::call(|| observer.on_end());
+            caught::let_go(observer);
+        }
+    }
+
+    /// Who listens now; those who do not any more are let go.
+    fn listeners(&self) -> Vec<Arc<dyn Observer>> {
+        let all: Vec<_> = self.observers.lock().iter().map(|(o, _)| Arc::clone(o)).collect();
+        let is_over = |o: &Arc<dyn Observer>| caught::call(|| o.is_over()).unwrap_or(false);
+        let (gone, here): (Vec<_>, Vec<_>) = all.into_iter().partition(is_over);
+        if !gone.is_empty() {
+            let mut observers = self.observers.lock();
+            observers.retain(|(o, _)| !gone.iter().any(|other| Arc::ptr_eq(o, other)));
+            let bits = observers.iter().fold(0, |bits, (_, wishes)| bits | wishes);
+            self.mask.fetch_and(ENDED | bits, Ordering::Relaxed);
+            drop(observers);
+            // P7: dropped with no lock held.
+            gone.into_iter().for_each(caught::let_go);
+        }
+        here
     }
 
     fn deliver(&self) {
         become_kind(Thread::Events);
         let mut round: Vec<Record> = Vec::new();
-        loop {
-            {
-                let mut line = self.line.lock();
-                while !line.head_is_next() {
-                    // Whoever has drawn a number is about to publish it.
-                    if line.life == Life::Closing && line.next > self.drawn.load(Ordering::SeqCst) {
-                        drop(line);
-                        self.ended.set();
-                        return;
-                    }
-                    self.changed.wait(&mut line);
-                }
-                while line.head_is_next() && round.len() < ROUND {
-                    line.next += 1;
-                    round.extend(line.heap.pop().map(|Reverse(head)| head.0));
-                }
-            }
-            let observers = self.observers.lock().clone();
+        while self.fill(&mut round) {
+            let observers = self.listeners();
             for record in &round {
                 for observer in &observers {
                     // P7: a panicking observer stops neither the others nor the engine.
                     let _ = caught::call(|| observer.on_event(record));
                 }
             }
+            drop(observers);
             let _line = self.line.lock();
             self.delivered.fetch_add(round.len() as u64, Ordering::Relaxed);
             self.delivered_more.notify_all();
             round.clear();
         }
+        self.dismiss();
+        self.ended.set();
+    }
+
+    /// Blocks for the records that are next; false once none will come.
+    fn fill(&self, round: &mut Vec<Record>) -> bool {
+        let mut line = self.line.lock();
+        while !line.head_is_next() {
+            // Whoever has drawn a number is about to publish it.
+            if line.life == Life::Closing && line.next > self.drawn.load(Ordering::SeqCst) {
+                line.life = Life::Ended;
+                return false;
+            }
+            self.changed.wait(&mut line);
+        }
+        while line.head_is_next() && round.len() < ROUND {
+            line.next += 1;
+            round.extend(line.heap.pop().map(|Reverse(head)| head.0));
+        }
+        true
     }
 
     /// How many events wait for delivery.
@@ -261,7 +319,10 @@ impl Bus {
     /// The line ends with what is in it or has its number; the thread ends by itself.
     pub(crate) fn end(&self) {
         self.mask.fetch_or(ENDED, Ordering::SeqCst);
-        self.line.lock().life = Life::Closing;
+        let mut line = self.line.lock();
+        if line.life == Life::Going {
+            line.life = Life::Closing;
+        }
         self.changed.notify_all();
     }
 
@@ -308,6 +369,32 @@ mod tests {
         bus.publish(kept.into_iter().map(|d| d.record(Moment::START, Event::EngineStarted)));
         assert_eq!(bus.settle(0, None), Waited::Set);
         assert_eq!(bus.close(None), Waited::Set);
+    }
+
+    #[test]
+    fn who_stops_listening_is_let_go_and_who_stays_hears_the_end() {
+        struct Ear(Arc<AtomicU32>, bool);
+        impl Observer for Ear {
+            fn on_event(&self, _: &Record) {}
+            fn on_end(&self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+            fn is_over(&self) -> bool {
+                self.1
+            }
+        }
+        let bus = Arc::new(Bus::new(16));
+        let ends = Arc::new(AtomicU32::new(0));
+        for over in [true, false] {
+            bus.subscribe(Arc::new(Ear(Arc::clone(&ends), over))).expect("a thread");
+        }
+        bus.say(Moment::START, || Event::EngineStarted);
+        assert_eq!(bus.settle(0, None), Waited::Set);
+        assert_eq!(bus.observers.lock().len(), 1);
+        assert_eq!(bus.close(None), Waited::Set);
+        assert_eq!(ends.load(Ordering::Relaxed), 1);
+        bus.subscribe(Arc::new(Ear(Arc::clone(&ends), false))).expect("no thread any more");
+        assert_eq!(ends.load(Ordering::Relaxed), 2, "whoever comes too late hears it at once");
     }
 
     #[test]

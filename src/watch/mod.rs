@@ -14,5 +14,5 @@ pub(crate) use counters::{Count, Counters, Quota, Room, stripes};
 pub use event::{Event, Phase, Placement, Record, Spoken};
 pub(crate) use histogram::Histogram;
 pub(crate) use log_sink::LogSink;
-pub use ring::Ring;
+pub use ring::{Ring, Silence};
 pub use stats::{Audit, LaneStats, Percentiles, Stats};

@@ -35,7 +35,10 @@ fn code(text: &str) -> Vec<&str> {
 /// The modules of `lib.rs`, in reading order.
 fn reading_order() -> Vec<String> {
     let lib = read(&src().join("lib.rs"));
-    let module = |line: &str| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned());
+    let module = |line: &str| {
+        let line = line.strip_prefix("pub ").unwrap_or(line);
+        Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
+    };
     lib.lines().filter_map(|line| module(line.trim())).collect()
 }
 

@@ -1,0 +1,254 @@
+//! Handles: numbers that stand for something of ours. A freed, foreign or made-up one is an error,
+//! never a pointer to nowhere.
+//!
+//! A handle is below 2^53, so that a host whose numbers are doubles keeps it exactly: 4 bits of
+//! kind, 25 of generation, 24 of index. A slot whose generations are used up is never used again.
+
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::process;
+
+use super::call::{Answer, Fault};
+use super::ending::Report;
+use super::ledger::Results;
+use super::receipt::Kept;
+use super::run::Live;
+use super::status::{LANEQ_E_FORKED, LANEQ_E_FULL, LANEQ_E_HANDLE};
+use super::steers::Taken;
+use crate::engine::Engine;
+use crate::session::{Registration, Token};
+use crate::sync::{Arc, OnceLock, RwLock};
+use crate::watch::Ring;
+
+const INDEX_BITS: u32 = 24;
+const GENERATION_BITS: u32 = 25;
+const SLOTS_MAX: usize = 1 << INDEX_BITS;
+const GENERATION_MAX: u64 = (1 << GENERATION_BITS) - 1;
+
+/// What every kind of handle has.
+pub(super) trait Kind: Sized + Send + Sync + 'static {
+    const NUMBER: u64;
+    const NAME: &'static str;
+    fn slots(tables: &Tables) -> &RwLock<Slots<Self>>;
+}
+
+macro_rules! kinds {
+    ($($number:literal $field:ident: $type:ty, $name:literal;)+) => {
+        /// Every handle of the process, kind by kind.
+        pub(super) struct Tables {
+            /// The process that they belong to: a forked child has their memory, not their threads.
+            pid: u32,
+            $($field: RwLock<Slots<$type>>,)+
+        }
+
+        impl Tables {
+            fn new() -> Self {
+                Self { pid: process::id(), $($field: RwLock::default(),)+ }
+            }
+        }
+
+        $(impl Kind for $type {
+            const NUMBER: u64 = $number;
+            const NAME: &'static str = $name;
+            fn slots(tables: &Tables) -> &RwLock<Slots<Self>> {
+                &tables.$field
+            }
+        })+
+
+        fn name_of(kind: u64) -> Option<&'static str> {
+            match kind {
+                $($number => Some($name),)+
+                _ => None,
+            }
+        }
+    };
+}
+
+kinds!(
+    1 engines: Engine, "an engine";
+    2 receipts: Arc<Kept>, "a receipt";
+    3 runs: Arc<Live>, "a run";
+    4 steers: Arc<Taken>, "steers";
+    5 results: Arc<Results>, "results";
+    6 tokens: Token, "a token";
+    7 registrations: Registration, "a registration";
+    8 events: Ring, "events";
+    9 texts: Arc<str>, "a text";
+    10 reports: Arc<Report>, "a report";
+);
+
+/// One kind's slots. A leaf lock: what is taken out is dropped after it.
+pub(super) struct Slots<T> {
+    slots: Vec<Slot<T>>,
+    free: Vec<usize>,
+}
+
+struct Slot<T> {
+    /// Of the handle that is, or will be, given out; from 1.
+    generation: u64,
+    value: Option<T>,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self { slots: Vec::new(), free: Vec::new() }
+    }
+}
+
+/// NOTE: the one process-wide table. C has no other place for it: a handle must be recognised as
+/// stale even when all that it belonged to is gone. No engine and no model checker sees it.
+static TABLES: OnceLock<Tables> = OnceLock::new();
+
+fn tables() -> &'static Tables {
+    TABLES.get_or_init(Tables::new)
+}
+
+/// Refuses a forked child: our threads are not there, and a lock may be held by one of them.
+pub(super) fn at_home() -> Answer {
+    let (home, here) = (tables().pid, process::id());
+    if home == here {
+        return Ok(());
+    }
+    let text = format!("process {here} was forked from {home}, where the library was used first");
+    Err(Fault::new(LANEQ_E_FORKED, text))
+}
+
+/// A slot that is kept for a handle: taken before what cannot be taken back.
+pub(super) struct Place<T: Kind> {
+    index: usize,
+    kind: PhantomData<T>,
+}
+
+/// Keeps a slot; `Full` when all are taken.
+pub(super) fn reserve<T: Kind>() -> Answer<Place<T>> {
+    let mut slots = T::slots(tables()).write();
+    let index = match slots.free.pop() {
+        Some(index) => index,
+        None if slots.slots.len() < SLOTS_MAX => {
+            slots.slots.push(Slot { generation: 1, value: None });
+            slots.slots.len() - 1
+        }
+        None => {
+            let text = format!("{SLOTS_MAX} handles of this kind are out: free some");
+            return Err(Fault::new(LANEQ_E_FULL, text));
+        }
+    };
+    Ok(Place { index, kind: PhantomData })
+}
+
+impl<T: Kind> Place<T> {
+    /// Gives out the handle.
+    pub(super) fn fill(self, value: T) -> u64 {
+        let index = ManuallyDrop::new(self).index;
+        let mut slots = T::slots(tables()).write();
+        let slot = &mut slots.slots[index];
+        slot.value = Some(value);
+        let kind = T::NUMBER << (INDEX_BITS + GENERATION_BITS);
+        kind | slot.generation << INDEX_BITS | index as u64
+    }
+}
+
+impl<T: Kind> Drop for Place<T> {
+    fn drop(&mut self) {
+        T::slots(tables()).write().free.push(self.index);
+    }
+}
+
+/// Gives out a handle.
+pub(super) fn put<T: Kind>(value: T) -> Answer<u64> {
+    Ok(reserve()?.fill(value))
+}
+
+/// What a handle stands for.
+pub(super) fn get<T: Kind + Clone>(handle: u64) -> Answer<T> {
+    let slots = T::slots(tables()).read();
+    let found = locate::<T>(handle).and_then(|(index, generation)| {
+        let slot = slots.slots.get(index).filter(|slot| slot.generation == generation)?;
+        slot.value.clone()
+    });
+    drop(slots);
+    found.ok_or_else(|| stale::<T>(handle))
+}
+
+/// Takes a handle back; whoever drops the value does so with no lock held.
+pub(super) fn take<T: Kind>(handle: u64) -> Answer<T> {
+    let mut slots = T::slots(tables()).write();
+    let found = locate::<T>(handle).and_then(|(index, generation)| {
+        let slot = slots.slots.get_mut(index).filter(|slot| slot.generation == generation)?;
+        let value = slot.value.take()?;
+        slot.generation += 1;
+        if slot.generation <= GENERATION_MAX {
+            slots.free.push(index);
+        }
+        Some(value)
+    });
+    drop(slots);
+    found.ok_or_else(|| stale::<T>(handle))
+}
+
+/// Frees a handle; none (0) is fine.
+pub(super) fn free<T: Kind>(handle: u64) -> Answer {
+    if handle == 0 { Ok(()) } else { take::<T>(handle).map(drop) }
+}
+
+fn locate<T: Kind>(handle: u64) -> Option<(usize, u64)> {
+    let index = handle & (SLOTS_MAX as u64 - 1);
+    let generation = (handle >> INDEX_BITS) & GENERATION_MAX;
+    let is_ours = handle >> (INDEX_BITS + GENERATION_BITS) == T::NUMBER;
+    Some((usize::try_from(index).ok()?, generation)).filter(|_| is_ours)
+}
+
+#[cold]
+fn stale<T: Kind>(handle: u64) -> Fault {
+    let text = match name_of(handle >> (INDEX_BITS + GENERATION_BITS)) {
+        Some(name) if name == T::NAME => format!("the handle {handle} ({name}) was freed or ended"),
+        Some(name) => format!("the handle {handle} is {name}, where {} belongs", T::NAME),
+        None if handle == 0 => format!("the handle is 0, where {} belongs", T::NAME),
+        None => format!("{handle} is no handle: {} belongs here", T::NAME),
+    };
+    Fault::new(LANEQ_E_HANDLE, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_fits_into_a_double_and_dies_with_its_value() {
+        let text: Arc<str> = "x".into();
+        let handle = put(Arc::clone(&text)).expect("there is room");
+        assert!(handle < 1 << 53 && handle > 0);
+        assert_eq!(get::<Arc<str>>(handle).expect("it lives"), text);
+        assert!(
+            get::<Token>(handle).is_err_and(|f| format!("{f:?}").contains("a text, where a token"))
+        );
+        take::<Arc<str>>(handle).expect("it lives");
+        assert!(take::<Arc<str>>(handle).is_err());
+        let next = put(Arc::clone(&text)).expect("there is room");
+        assert_ne!(handle, next, "a new generation");
+        assert!(get::<Arc<str>>(handle).is_err());
+        take::<Arc<str>>(next).expect("it lives");
+        assert_eq!(Arc::strong_count(&text), 1);
+    }
+
+    #[test]
+    fn a_place_that_is_not_filled_is_free_again() {
+        let place = reserve::<Arc<Results>>().expect("there is room");
+        let index = place.index;
+        drop(place);
+        assert_eq!(reserve::<Arc<Results>>().map(|place| place.index).ok(), Some(index));
+    }
+
+    #[test]
+    fn a_slot_whose_generations_are_used_up_is_left_alone() {
+        let handle = put(Token::new()).expect("there is room");
+        let (index, _) = locate::<Token>(handle).expect("a token");
+        tables().tokens.write().slots[index].generation = GENERATION_MAX;
+        let last = handle | GENERATION_MAX << INDEX_BITS;
+        take::<Token>(last).expect("it lives");
+        assert!(take::<Token>(last).is_err());
+        let next = put(Token::new()).expect("there is room");
+        assert_ne!(locate::<Token>(next).map(|(at, _)| at), Some(index));
+        take::<Token>(next).expect("it lives");
+    }
+}

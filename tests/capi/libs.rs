@@ -1,0 +1,78 @@
+//! The libraries as a user gets them: built and installed by the script, once for all tests.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use crate::header::root;
+
+/// Where the script has put everything: `usr/lib`, `usr/include`.
+pub fn installed() -> &'static Path {
+    static PLACE: OnceLock<PathBuf> = OnceLock::new();
+    PLACE.get_or_init(|| {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("capi");
+        let script = root().join("src/capi/install.sh");
+        let destdir = format!("destdir={}", place.display());
+        run(Command::new("sh").arg(script).args(["prefix=/usr", "profile=dev", &destdir]));
+        place
+    })
+}
+
+pub fn lib() -> PathBuf {
+    installed().join("usr/lib")
+}
+
+/// Runs a command, which must do well.
+pub fn run(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().expect("it can be started");
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{command:?}: {status}\n{stdout}\n{stderr}");
+    stdout.into_owned()
+}
+
+/// Whether a tool is here. If not, that is said past the test harness, which swallows the rest.
+pub fn have(tool: &str, what: &str) -> bool {
+    let here = Command::new(tool).arg("--version").output().is_ok();
+    if !here {
+        let _ = writeln!(std::io::stderr(), "NOT CHECKED: no {tool} here, so not {what}");
+    }
+    here
+}
+
+/// The value of a line of `laneq.pc`.
+pub fn package(name: &str) -> String {
+    let text = std::fs::read_to_string(lib().join("pkgconfig/laneq.pc")).expect("laneq.pc");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_else(|| panic!("{name} in laneq.pc:\n{text}")).to_owned()
+}
+
+/// How a host is linked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    Shared,
+    Static,
+}
+
+/// Compiles a host of `tests/hosts/c`, or a source elsewhere.
+pub fn compile(source: &Path, name: &str, link: Link, flags: &[&str]) -> PathBuf {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-g"]).args(flags);
+    cc.arg("-I").arg(installed().join("usr/include")).arg("-o").arg(&program).arg(source);
+    match link {
+        Link::Shared => {
+            cc.arg("-L").arg(lib()).arg("-llaneq").arg(format!("-Wl,-rpath,{}", lib().display()));
+        }
+        Link::Static => {
+            let private = package("Libs.private");
+            cc.arg(lib().join("liblaneq.a")).args(private.split_whitespace());
+        }
+    }
+    run(&mut cc);
+    program
+}
+
+pub fn host(name: &str) -> PathBuf {
+    root().join("tests/hosts/c").join(name)
+}

@@ -1,0 +1,12 @@
+//! The C ABI: the header, the libraries, every argument, and hosts in C.
+
+#![allow(clippy::wildcard_imports, reason = "the names all begin with laneq_")]
+
+mod header;
+mod libs;
+mod reentry;
+mod abi;
+mod arguments;
+mod hosts;
+mod stage;
+mod table;
