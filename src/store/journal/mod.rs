@@ -4,11 +4,13 @@
 //! and nothing of sessions: what the bytes mean is in `records`.
 
 mod disk;
+mod edit;
 mod holder;
 mod line;
 mod records;
 mod redb;
 mod store;
+mod view;
 mod writer;
 
 pub(crate) use line::{Line, Then};
@@ -17,4 +19,5 @@ pub(crate) use records::{
 };
 pub use redb::RedbJournal;
 pub use store::{Change, Each, Journal, JournalError, Table};
+pub use view::{JournalEntry, JournalState, JournalView};
 pub(crate) use writer::work;
