@@ -14,6 +14,7 @@ mod control;
 mod demo;
 mod exit;
 mod fields;
+mod flights;
 mod lines;
 mod openclaw;
 mod output;

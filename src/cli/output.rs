@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use laneq::{Event, MessageId, Record, RunId, Spoken};
+use laneq::{Event, Message, MessageId, Record, Reply, Run, RunId, Source, Spoken};
 
 use super::writer::Line;
 
@@ -92,6 +92,17 @@ impl Body {
         self.raw("messages", &format!("[{}]", ids.join(",")))
     }
 
+    /// What a run says, and where to send it.
+    fn said(self, source: Option<&Source>, meta: Option<&str>, text: &str, last: bool) -> Self {
+        let kept = &text[..text.floor_char_boundary(REPLY_BYTES)];
+        let source = source.and_then(|source| serde_json::to_string(source).ok());
+        self.maybe(source, |body, source| body.raw("source", &source))
+            .maybe(meta, |body, meta| body.raw("meta", meta))
+            .text("text", kept)
+            .flag("final", last)
+            .flag("truncated", kept.len() < text.len())
+    }
+
     fn ticket(self, lane: &str, key: &str, depth: u32) -> Self {
         self.text("lane", lane).key(key).number("depth", depth.into())
     }
@@ -111,7 +122,8 @@ pub fn millis(duration: Duration) -> String {
 /// The line that tells of this event; none for the start, which the program writes itself.
 pub fn line(record: &Record) -> Option<Line> {
     let body = body(&record.event)?;
-    Some(Line { name: record.event.name(), at: record.at, fields: body.fields() })
+    let (name, fields) = (record.event.name(), body.fields());
+    Some(Line { name, at: record.at, fields, record: record.seq })
 }
 
 fn body(event: &Event) -> Option<Body> {
@@ -211,18 +223,18 @@ fn of_run(body: Body, event: &Event) -> Body {
 }
 
 fn of_reply(body: Body, spoken: &Spoken) -> Body {
-    let text = spoken.reply.text();
-    let kept = &text[..text.floor_char_boundary(REPLY_BYTES)];
-    let source = spoken.source().and_then(|source| serde_json::to_string(source).ok());
-    body.run(spoken.run)
-        .key(&spoken.key)
-        .messages(&spoken.messages)
-        .number("attempt", spoken.attempt.into())
-        .maybe(source, |body, source| body.raw("source", &source))
-        .maybe(spoken.meta(), |body, meta| body.raw("meta", meta))
-        .text("text", kept)
-        .flag("final", spoken.last)
-        .flag("truncated", kept.len() < text.len())
+    let body = body.run(spoken.run).key(&spoken.key).messages(&spoken.messages);
+    let body = body.number("attempt", spoken.attempt.into());
+    body.said(spoken.source(), spoken.meta(), spoken.reply.text(), spoken.last)
+}
+
+/// The last reply of a run that has not ended yet.
+pub fn last_reply(run: &Run, reply: &Reply) -> Body {
+    let batch = run.batch();
+    let last = batch.messages().last().map(laneq::Part::message);
+    let body = Body::new().run(run.id()).key(run.key()).messages(&batch.ids());
+    let body = body.number("attempt", run.attempt().into());
+    body.said(last.and_then(Message::source), last.and_then(Message::meta), reply.text(), true)
 }
 
 /// The fields of a note's object.
