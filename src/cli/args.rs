@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::inspect::InspectArgs;
+
 /// A lane queue for AI agents: in order within a session, in parallel across sessions.
 ///
 /// Messages go in as JSON lines, replies and events come out as JSON lines, and an agent command
@@ -23,6 +25,9 @@ pub enum Command {
     Bench(BenchArgs),
     /// Validate configuration files, or print every setting with its default
     Check(CheckArgs),
+    /// Look at the messages in a journal, requeue or drop them
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Inspect(InspectArgs),
     /// Ends the agents of a program that died (internal)
     #[command(name = "__reaper", hide = true)]
     Reaper,
