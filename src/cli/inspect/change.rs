@@ -1,6 +1,6 @@
 //! `laneq inspect requeue` and `drop`: the journal is held while it is changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
 use laneq::{JournalEntry, JournalError, JournalKnobs, JournalState, RedbJournal};
@@ -59,7 +59,7 @@ struct Chosen {
     state: JournalState,
 }
 
-/// What the order names: every id is there, and named once.
+/// What the order names: every id is there.
 fn chosen(journal: &RedbJournal, order: &Order) -> Result<Vec<Chosen>, Failed> {
     let mut by_id: HashMap<String, Vec<Chosen>> = HashMap::new();
     let mut parked = Vec::new();
@@ -77,7 +77,8 @@ fn chosen(journal: &RedbJournal, order: &Order) -> Result<Vec<Chosen>, Failed> {
         }
         Ok(())
     })?;
-    for id in &order.ids {
+    let mut named = HashSet::new();
+    for id in order.ids.iter().filter(|id| named.insert(*id)) {
         parked.push(only(order, id, by_id.remove(id).unwrap_or_default())?);
     }
     Ok(parked)

@@ -57,7 +57,7 @@ fn one(to: &mut impl Write, entry: &JournalEntry) -> std::io::Result<()> {
     field("authority", Some(message.authority()).filter(|authority| !authority.is_empty()))?;
     field("sender", message.sender())?;
     field("source", export::source(message).as_deref())?;
-    field("attempts", message.attempts().map(|n| n.to_string()).as_deref())?;
+    field("most attempts", message.attempts().map(|n| n.to_string()).as_deref())?;
     field("ttl", message.ttl().map(span).as_deref())?;
     field("deadline", message.deadline().map(span).as_deref())?;
     field("payload", message.payload())?;
