@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::support::{Output, Program, fifo, file, folder, laneq, run};
 
@@ -163,9 +163,11 @@ fn p11_what_a_drain_leaves_is_kept_and_the_totals_say_so() {
     let mut program = Program::start(&args);
     (0..3).for_each(|id| program.line(message(id, 0).trim_end()));
     program.wait_for("the third", |l| l["event"] == "message.accepted" && l["id"] == "2");
-    program.event("run.started");
+    // Its run has started once the agent reads the gate.
+    let held = fs::OpenOptions::new().write(true).open(&gate).expect("the agent reads");
     program.signal("TERM");
     let output = program.wait();
+    drop(held);
     output.check();
     let fates = output.events("message.fate");
     assert!(fates.len() == 3 && fates.iter().all(|l| l["fate"] == "returned" && l["kept"] == true));
@@ -211,13 +213,18 @@ fn p11_a_journal_that_fails_ends_the_program_and_what_it_has_is_kept() {
     let journal = folder().join("j.redb");
     assert_eq!(run(&["--agent", "cat", "--journal", path(&journal)], "").code, Some(0));
     let bytes = fs::metadata(&journal).expect("it is there").len();
-    // It may not grow, and its messages may fill no more than half of it.
-    let text = format!("[queue]\ncap = 5000\n[journal]\nmax_bytes = \"{}KiB\"\n", bytes / 1024);
-    let settings = file("s.toml", &text);
+    let settings = file("s.toml", "[queue]\ncap = 100000\n");
     let gate = fifo("gate");
+    // Files may grow to twice of what it is, counted in 512 bytes.
+    let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", bytes / 256);
     let agent = format!("sh -c 'read -r _ < {}; cat'", gate.display());
     let args = ["--config", path(&settings), "--agent", &agent, "--journal", path(&journal)];
-    let mut program = Program::start(&args);
+    let mut program = Program::start_with(&[], |command| {
+        *command = Command::new("sh");
+        command.args(["-c", &limited, "sh"]).arg(laneq().get_program()).arg("run").args(args)
+    });
+    program.line(message(100_000, 1).trim_end());
+    program.event("message.accepted");
     let mut stdin = program.stdin.take().expect("a pipe");
     let feed = std::thread::spawn(move || {
         // Until it reads no more.
@@ -229,7 +236,7 @@ fn p11_a_journal_that_fails_ends_the_program_and_what_it_has_is_kept() {
         }
     });
     let failed = program.event("journal.failed");
-    assert!(failed["detail"].as_str().is_some_and(|text| text.contains("max_bytes")), "{failed}");
+    assert!(failed["detail"].as_str().is_some_and(|text| text.contains("j.redb")), "{failed}");
     let output = program.wait();
     feed.join().expect("no panic");
     output.check();
