@@ -204,7 +204,7 @@ impl Engine {
         Ok(ring)
     }
 
-    /// An event of the host's own, in order with the engine's. Answers its [number](Record::seq);
+    /// An event of the host's own, in order with the engine's. Answers its [number](crate::Record::seq);
     /// none if nobody listens, or if too many events wait to be delivered. Never blocks.
     #[allow(clippy::must_use_candidate, reason = "few ask whether their note is heard")]
     pub fn note(&self, name: &'static str, detail: String) -> Option<u64> {
