@@ -56,12 +56,15 @@ pub use model::{
     WaitError,
 };
 pub use run::{
-    BatchView, CallResult, CallState, Code, Effects, End, Launch, Ledger, OpenCallsLeft, Part,
-    Receipt, Refused, Run, Signal, SpawnRefused, Steers, Waiting, Why,
+    BatchView, CallResult, CallState, CameBack, Code, Effects, End, Launch, Ledger, OpenCallsLeft,
+    Part, Receipt, Refused, Run, Signal, SpawnRefused, Steers, Waiting, Why,
 };
 pub use session::{Cancelled, Registration, Token, Verdict, Withdrawn};
 #[cfg(feature = "journal")]
-pub use store::{Change, Each, Journal, JournalError, RedbJournal, Table};
+pub use store::{
+    Change, Each, Journal, JournalEntry, JournalError, JournalState, JournalView, RedbJournal,
+    Table,
+};
 pub use time::ManualClock;
 pub use watch::{
     Audit, Event, LaneStats, Observer, Percentiles, Phase, Placement, Record, Ring, Silence,

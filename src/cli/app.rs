@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use laneq::{Config, Engine, Event, Fate, Message, Observer, Outcome, Reason, Record};
+use laneq::{
+    BoxError, Cause, Config, Engine, Event, Fate, Message, Observer, Outcome, Reason, Record,
+    Reply, Run,
+};
 
 use super::agent::Fleet;
 use super::args::RunArgs;
@@ -14,7 +17,7 @@ use super::exit::{Trouble, Troubles};
 use super::output::{self, Body};
 use super::reaper::Reaper;
 use super::setup;
-use super::writer::Writer;
+use super::writer::{Line, Writer};
 
 /// How long the end may take when it is to come at once.
 pub const MOMENT: Duration = Duration::from_secs(1);
@@ -27,6 +30,18 @@ pub struct Feed {
     pub console: Console,
     /// Whether `run.started` carries its text.
     pub show_text: bool,
+    /// Whether there is a journal: then the last reply of a run is written before the run ends.
+    pub journaled: bool,
+}
+
+impl Feed {
+    fn line(&self, record: &Record) -> Option<Line> {
+        match &record.event {
+            // The run has written it, and waited for it.
+            Event::Reply(spoken) if spoken.last && self.journaled => None,
+            _ => output::line(record),
+        }
+    }
 }
 
 impl Observer for Feed {
@@ -36,8 +51,13 @@ impl Observer for Feed {
         }
         // The books know it before anybody who reads the line can ask about it.
         self.books.keep(&record.event);
-        if let Some(line) = output::line(record) {
+        if let Some(line) = self.line(record) {
             self.writer.push(line);
+        }
+        if matches!(record.event, Event::JournalFailed { .. }) {
+            // P11: what cannot be kept is not taken. What was accepted is returned, and kept.
+            self.troubles.note(Trouble::Journal);
+            self.books.end(Ending::Close);
         }
         // And whoever waits for the end goes on once the line is on its way.
         self.books.tell();
@@ -103,7 +123,53 @@ impl App {
 
     /// A line of the program's own, in order with the engine's events.
     pub fn say(&self, name: &'static str, body: Body) {
-        self.engine.note(name, body.object());
+        let _ = self.engine.note(name, body.object());
+    }
+
+    /// Brings back what the journal kept. Waits for room in the output.
+    pub fn recover(&self) {
+        self.books().begin_recovery();
+        let came = self.engine.recover(|receipt| {
+            self.wait_room();
+            self.books().bring_back(receipt);
+        });
+        self.books().end_recovery();
+        // An error is an event too, which ends the program.
+        let Ok(came) = came else { return };
+        let (pending, parked) = (came.pending, came.parked + came.held);
+        if pending + parked > 0 {
+            let text =
+                format!("back from the journal: {pending} pending, {parked} parked messages");
+            self.feed.console.warn(text);
+        }
+    }
+
+    /// What a handler came to, once its reply is written: with a journal a run settles after that.
+    /// If it cannot be written, the run waits to be stopped by the end, and comes back.
+    pub fn confirm(&self, run: &Run, result: Result<Reply, BoxError>) -> Result<Reply, BoxError> {
+        if !self.feed.journaled {
+            return result;
+        }
+        let ending = || matches!(run.stopped(), Some(Cause::Close | Cause::Drain));
+        match &result {
+            Ok(_) if run.stopped() == Some(Cause::Abandon) => return result,
+            Ok(reply) => {
+                let record = self.engine.note("reply", output::last_reply(run, reply).object());
+                match record {
+                    Some(record) if self.feed.writer.wait_written(record) => return result,
+                    None if !ending() => {
+                        self.feed.troubles.note(Trouble::Output);
+                        self.books().end(Ending::Close);
+                    }
+                    _ => {}
+                }
+            }
+            // An agent that was killed in the end has not failed.
+            Err(_) if !self.feed.writer.is_hurried() => return result,
+            Err(_) => {}
+        }
+        let _ = run.token().wait(Duration::MAX);
+        Err("its reply could not be written".into())
     }
 
     /// Blocks while too many lines are unwritten.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::inspect::InspectArgs;
+
 /// A lane queue for AI agents: in order within a session, in parallel across sessions.
 ///
 /// Messages go in as JSON lines, replies and events come out as JSON lines, and an agent command
@@ -23,6 +25,9 @@ pub enum Command {
     Bench(BenchArgs),
     /// Validate configuration files, or print every setting with its default
     Check(CheckArgs),
+    /// Look at the messages in a journal, requeue or drop them
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Inspect(InspectArgs),
     /// Ends the agents of a program that died (internal)
     #[command(name = "__reaper", hide = true)]
     Reaper,
@@ -42,6 +47,9 @@ const RUN_EXAMPLES: &str = r#"Examples:
     laneq run --transcripts ./transcripts --agent 'my-agent --resume {session}' \
       --agent-first 'my-agent --session-id {session}'
 
+  Messages that survive a crash, and a look at them:
+    laneq run --journal laneq.redb --agent ./agent; laneq inspect list laneq.redb
+
 Input, one JSON object a line: {"text":..., "key" or "source":..., "id", "meta", "sender",
 "authority", "mode", "backlog", "lane", "priority", "payload", "media", "ttl_ms", "deadline_ms",
 "attempts", "expect_run", "at_ms"}, or {"control":"interrupt|stop|withdraw|abandon|lane|pause|
@@ -54,7 +62,8 @@ configuration fire until then: they do not keep it alive, but what they have beg
 
 Exit code: 0 all good; 1 a run failed, or a message was refused, dropped, expired or parked;
 2 usage or configuration; 3 an input line was invalid; 4 the drain deadline passed with work left;
-6 the output was closed. The most serious of 6, 4, 3, 1 wins."#;
+5 the journal failed or cannot be opened; 6 the output was closed. The most serious of 5, 6, 4, 3,
+1 wins."#;
 
 /// How agents talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -106,6 +115,13 @@ pub struct RunArgs {
     /// path as LANEQ_TRANSCRIPT, and LANEQ_NEW. Overrides `transcripts.dir`
     #[arg(long, value_name = "DIR")]
     pub transcripts: Option<PathBuf>,
+
+    /// Keep accepted messages in this journal until they have their fate, so that they survive the
+    /// process: what was not finished comes back when the program starts again with the same file.
+    /// Made if it is not there; one process at a time. `message.accepted` is written once a message
+    /// is on the disk. Overrides `journal.path`
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
 
     /// Environment variables to hand on, besides PATH, HOME, LANG, TERM, TMPDIR, USER and SHELL
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]

@@ -1,10 +1,11 @@
 //! Controls: each is carried out at once and answered by one line.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use laneq::{Concurrency, Error, Message, RunId, Stopped, Withdrawn};
 
 use super::app::App;
+use super::books::Known;
 use super::fields::Control;
 use super::output::{Body, quoted};
 use super::table;
@@ -162,17 +163,33 @@ fn stats(app: &App) -> String {
 }
 
 fn list(app: &App, key: Option<&str>) -> String {
-    let mut pending = app.books().all();
-    pending.retain(|receipt| key.is_none_or(|key| receipt.key() == key));
-    pending.sort_by_cached_key(|receipt| (receipt.key().to_owned(), receipt.id().to_string()));
-    let entry = |receipt: &laneq::Receipt| {
-        Body::new()
-            .text("id", &receipt.id().to_string())
-            .text("key", receipt.key())
-            .text("placement", receipt.placement().as_str())
-            .object()
+    let (pending, parked) = app.books().all();
+    let mut all: Vec<_> = pending.into_iter().map(|known| (known, false)).collect();
+    all.extend(parked.into_iter().map(|known| (known, true)));
+    all.retain(|(known, _)| key.is_none_or(|key| known.receipt.key() == key));
+    all.sort_by_cached_key(|(known, parked)| {
+        (known.receipt.key().to_owned(), *parked, known.since, known.receipt.id().to_string())
+    });
+    let entries: Vec<_> = all.iter().map(|(known, parked)| listed(known, *parked)).collect();
+    format!("[{}]", entries.join(","))
+}
+
+fn listed(known: &Known, parked: bool) -> String {
+    let state = match (parked, known.attempt) {
+        (true, _) => "parked",
+        (false, 0) => "pending",
+        (false, _) => "started",
     };
-    format!("[{}]", pending.iter().map(entry).collect::<Vec<_>>().join(","))
+    // A wall clock that was put back shows no negative age.
+    let age = SystemTime::now().duration_since(known.since).unwrap_or_default();
+    Body::new()
+        .text("id", &known.receipt.id().to_string())
+        .text("key", known.receipt.key())
+        .text("placement", known.receipt.placement().as_str())
+        .text("state", state)
+        .millis("age_ms", age)
+        .number("attempt", known.attempt.into())
+        .object()
 }
 
 fn reload(app: &App, order: &Control) -> Answer {
@@ -182,8 +199,8 @@ fn reload(app: &App, order: &Control) -> Answer {
 fn requeue(app: &App, order: &Control) -> Answer {
     let id = need(order.id.as_deref(), "id")?;
     let parked = app.books().unpark(id);
-    let parked = parked.and_then(|receipt| Some((receipt.message().cloned()?, receipt)));
-    let Some((message, receipt)) = parked else {
+    let parked = parked.and_then(|known| Some((known.receipt.message().cloned()?, known)));
+    let Some((message, known)) = parked else {
         return Err(format!("no parked message has the id {id:?}"));
     };
     let bytes = message.text().len();
@@ -192,7 +209,7 @@ fn requeue(app: &App, order: &Control) -> Answer {
         Ok(receipt) => Ok(quoted(&receipt.id().to_string())),
         Err(refused) => {
             // It can be asked for again when there is room.
-            app.books().park(receipt);
+            app.books().park(known);
             Err(refused.to_string())
         }
     }

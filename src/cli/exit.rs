@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// The command line or the configuration is wrong; nothing was started.
 pub const USAGE: u8 = 2;
+/// The journal.
+pub const JOURNAL: u8 = Trouble::Journal as u8;
 
 /// Something that the exit code should tell. The number is that code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +17,15 @@ pub enum Trouble {
     Input = 3,
     /// The drain deadline passed with work left.
     Drain = 4,
+    /// The journal could not be opened, read or written.
+    Journal = 5,
     /// The output could not be written to its end.
     Output = 6,
 }
 
-/// Most serious first. 5, the journal, comes before all of them.
-const RANKING: [Trouble; 4] = [Trouble::Output, Trouble::Drain, Trouble::Input, Trouble::Messages];
+/// Most serious first.
+const RANKING: [Trouble; 5] =
+    [Trouble::Journal, Trouble::Output, Trouble::Drain, Trouble::Input, Trouble::Messages];
 
 /// What has happened so far, from any thread.
 #[derive(Debug, Default)]
@@ -61,6 +66,8 @@ mod tests {
             (Trouble::Drain, 4),
             (Trouble::Output, 6),
             (Trouble::Messages, 6),
+            (Trouble::Journal, 5),
+            (Trouble::Output, 5),
         ] {
             troubles.note(trouble);
             assert_eq!(troubles.code(), code);

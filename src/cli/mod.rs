@@ -14,6 +14,8 @@ mod control;
 mod demo;
 mod exit;
 mod fields;
+mod flights;
+mod inspect;
 mod lines;
 mod openclaw;
 mod output;
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Reaper => reaper::main(),
     }
 }

@@ -1,15 +1,28 @@
 //! Events as lines, by the names and fields of the protocol.
 
-use laneq::Record;
-
 pub use laneq::{JsonBody as Body, REPLY_BYTES, json_millis as millis, json_quoted as quoted};
+use laneq::{Message, Record, Reply, Run};
 
 use super::writer::Line;
 
 /// The line that tells of this event; none for the start, which the program writes itself.
 pub fn line(record: &Record) -> Option<Line> {
     let body = record.event.json()?;
-    Some(Line { name: record.event.name(), at: record.at, fields: body.fields() })
+    let (name, fields) = (record.event.name(), body.fields());
+    Some(Line { name, at: record.at, fields, record: record.seq })
+}
+
+/// The last reply of a run that has not ended yet.
+pub fn last_reply(run: &Run, reply: &Reply) -> Body {
+    let batch = run.batch();
+    let last = batch.messages().last().map(laneq::Part::message);
+    let ids: Vec<String> = batch.ids().iter().map(|id| quoted(&id.to_string())).collect();
+    Body::new()
+        .number("run", run.id().get())
+        .text("key", run.key())
+        .raw("messages", &format!("[{}]", ids.join(",")))
+        .number("attempt", run.attempt().into())
+        .said(last.and_then(Message::source), last.and_then(Message::meta), reply.text(), true)
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ use signal_hook::iterator::Signals;
 use super::app::{App, MOMENT};
 use super::args::RunArgs;
 use super::books::{Ending, Over};
-use super::exit::{Trouble, USAGE};
+use super::exit::Trouble;
 use super::output::Body;
-use super::setup::{self, Input, Usage};
+use super::setup::{self, Input, NotStarted};
 use super::writer::{Line, Outlets};
 use super::{reader, status, summary};
 
@@ -24,20 +24,20 @@ pub fn run(args: &RunArgs) -> ExitCode {
     match set_up(args) {
         Ok((app, input, events)) => execute(&app, args, input, events),
         Err(error) => {
-            eprintln!("laneq: {error}");
-            ExitCode::from(USAGE)
+            eprintln!("laneq: {}", error.text);
+            ExitCode::from(error.code)
         }
     }
 }
 
-fn set_up(args: &RunArgs) -> Result<(Arc<App>, Input, Option<File>), Usage> {
+fn set_up(args: &RunArgs) -> Result<(Arc<App>, Input, Option<File>), NotStarted> {
     let config = setup::config(args)?;
     let fleet = setup::fleet(args, &config)?;
     let input = setup::input(args)?;
     if let Some(path) = &args.control
         && !path.exists()
     {
-        return Err(format!("--control {}: no such file or named pipe", path.display()));
+        return Err(format!("--control {}: no such file or named pipe", path.display()).into());
     }
     let create = |path: &PathBuf| {
         File::create(path).map_err(|error| format!("--events {}: {error}", path.display()))
@@ -50,7 +50,11 @@ fn set_up(args: &RunArgs) -> Result<(Arc<App>, Input, Option<File>), Usage> {
 fn execute(app: &Arc<App>, args: &RunArgs, input: Input, events: Option<File>) -> ExitCode {
     let began = Instant::now();
     say_started(app);
-    let started = start_threads(app, args, input, events);
+    let started = start_output(app, events).and_then(|()| {
+        // What was there before comes before what comes now.
+        app.recover();
+        start_input(app, args, input)
+    });
     if let Err(error) = started {
         app.feed.console.warn(format_args!("a thread could not be started: {error}"));
         app.books().end(Ending::Close);
@@ -74,6 +78,7 @@ fn say_started(app: &App) {
         name: "engine.started",
         at: Duration::ZERO,
         fields: body.fields(),
+        record: 0,
     });
 }
 
@@ -82,13 +87,8 @@ fn spawn(name: &str, app: &Arc<App>, body: impl FnOnce(&App) + Send + 'static) -
     thread::Builder::new().name(name.to_owned()).spawn(move || body(&app)).map(drop)
 }
 
-/// Threads that end with the process: each may be blocked in a read for ever.
-fn start_threads(
-    app: &Arc<App>,
-    args: &RunArgs,
-    input: Input,
-    events: Option<File>,
-) -> io::Result<()> {
+/// The threads that write and that hear signals.
+fn start_output(app: &Arc<App>, events: Option<File>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     spawn("laneq-output", app, move |app| {
         let outlets = Outlets::new(events, &app.feed.console);
@@ -114,7 +114,11 @@ fn start_threads(
                 close_at_once(app);
             }
         }
-    })?;
+    })
+}
+
+/// Threads that end with the process: each may be blocked in a read for ever.
+fn start_input(app: &Arc<App>, args: &RunArgs, input: Input) -> io::Result<()> {
     if let Some(path) = args.control.clone() {
         spawn("laneq-control", app, move |app| read_controls(app, &path))?;
     }

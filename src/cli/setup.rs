@@ -8,19 +8,38 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use laneq::{Config, Engine, Observer};
+use laneq::{Config, Engine, Error, Observer};
 
 use super::agent::{Agent, Fleet, StderrTo, folded};
 use super::app::{App, Feed, InUse};
 use super::args::{Protocol, RunArgs, WhenFull};
 use super::books::Books;
 use super::console::Console;
-use super::exit::Troubles;
+use super::exit::{JOURNAL, Troubles, USAGE};
 use super::reaper::Reaper;
 use super::writer::Writer;
 
 /// A mistake of the person who started the program; nothing has run.
 pub type Usage = String;
+
+/// Why the program did not start, and its exit code.
+pub struct NotStarted {
+    pub text: String,
+    pub code: u8,
+}
+
+impl From<Usage> for NotStarted {
+    fn from(text: Usage) -> Self {
+        Self { text, code: USAGE }
+    }
+}
+
+impl From<Error> for NotStarted {
+    fn from(error: Error) -> Self {
+        let code = if matches!(error, Error::Journal(_)) { JOURNAL } else { USAGE };
+        Self { text: error.to_string(), code }
+    }
+}
 
 /// Reads the settings; those of the command line win.
 pub fn config(args: &RunArgs) -> Result<Config, Usage> {
@@ -34,6 +53,9 @@ pub fn config(args: &RunArgs) -> Result<Config, Usage> {
     }
     if let Some(dir) = &args.transcripts {
         config.transcripts.dir = Some(dir.clone());
+    }
+    if let Some(path) = &args.journal {
+        config.journal.path = Some(path.clone());
     }
     let engine = &mut config.engine;
     engine.stop_grace = args.stop_grace_ms.map_or(engine.stop_grace, Duration::from_millis);
@@ -160,19 +182,20 @@ pub fn start(
     config: Config,
     fleet: Fleet,
     input: &Input,
-) -> Result<Arc<App>, Usage> {
+) -> Result<Arc<App>, NotStarted> {
     let reaper = Reaper::default();
     if fleet.has_processes() {
         reaper.start().map_err(|error| format!("the helper process: {error}"))?;
     }
     let settings = Arc::new(InUse::new(fleet, &config));
-    let engine = Engine::new(config.clone()).map_err(|error| error.to_string())?;
+    let engine = Engine::new(config.clone())?;
     let feed = Arc::new(Feed {
         writer: Writer::new(),
         books: Books::new(),
         troubles: Troubles::default(),
         console: Console::default(),
         show_text: args.show_text,
+        journaled: config.journal.path.is_some(),
     });
     let observer: Arc<dyn Observer> = Arc::clone(&feed) as Arc<_>;
     let app = Arc::new(App {
@@ -183,7 +206,7 @@ pub fn start(
         args: args.clone(),
         reaper,
     });
-    app.engine.observe(observer).map_err(|error| error.to_string())?;
-    Fleet::enlist(&app, &config).map_err(|error| error.to_string())?;
+    app.engine.observe(observer)?;
+    Fleet::enlist(&app, &config)?;
     Ok(app)
 }

@@ -66,6 +66,10 @@ fn notable(totals: &Totals) -> String {
         let (delivered, promoted) = (grouped(totals.delivered), grouped(totals.promoted));
         let _ = writeln!(text, "       {delivered} steers delivered, {promoted} became turns");
     }
+    if totals.kept > 0 {
+        let kept = grouped(totals.kept);
+        let _ = writeln!(text, "       {kept} of them kept in the journal: they come back");
+    }
     if totals.retries > 0 {
         let _ = writeln!(text, "       {} retries", grouped(totals.retries));
     }

@@ -28,6 +28,14 @@ pub fn aligned(rows: &[Vec<String>]) -> String {
 pub fn span(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     let (value, unit) = match seconds {
+        s if s >= 86400.0 => {
+            let hours = duration.as_secs() / 3600;
+            return format!("{}d{:02}h", hours / 24, hours % 24);
+        }
+        s if s >= 3600.0 => {
+            let minutes = duration.as_secs() / 60;
+            return format!("{}h{:02}m", minutes / 60, minutes % 60);
+        }
         s if s >= 60.0 => {
             return format!("{}m{:02}s", duration.as_secs() / 60, duration.as_secs() % 60);
         }
@@ -75,6 +83,8 @@ mod tests {
         assert_eq!(span(Duration::from_micros(1_234)), "1.23 ms");
         assert_eq!(span(Duration::from_millis(345)), "345 ms");
         assert_eq!(span(Duration::from_secs(75)), "1m15s");
+        assert_eq!(span(Duration::from_secs(3_900)), "1h05m");
+        assert_eq!(span(Duration::from_secs(183_600)), "2d03h");
         assert_eq!((grouped(7), grouped(1_234_567)), ("7".into(), "1,234,567".into()));
     }
 }

@@ -23,6 +23,8 @@ pub struct Line {
     pub at: Duration,
     /// Each field after a comma.
     pub fields: String,
+    /// The number of its event in the engine; 0 if it is none of the engine's.
+    pub record: u64,
 }
 
 impl Line {
@@ -54,6 +56,8 @@ struct State {
     queue: VecDeque<Line>,
     /// Queued lines and the one that is being written.
     unwritten: u64,
+    /// The last event of the engine that was written.
+    written: u64,
     life: Life,
     /// Nobody waits for room any more: the engine is being closed.
     hurried: bool,
@@ -73,7 +77,8 @@ pub struct Writer {
 impl Writer {
     pub fn new() -> Self {
         let queue = VecDeque::new();
-        let state = State { queue, unwritten: 0, life: Life::Going, hurried: false, until: None };
+        let (unwritten, written, life) = (0, 0, Life::Going);
+        let state = State { queue, unwritten, written, life, hurried: false, until: None };
         Self { state: Mutex::new(state), work: Condvar::new(), room: Condvar::new() }
     }
 
@@ -98,6 +103,19 @@ impl Writer {
         while state.life == Life::Going && !state.hurried && state.unwritten + behind() > ROOM {
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Blocks until the line of this event is written and flushed. False if it will not be, or if
+    /// the end is to come at once.
+    pub fn wait_written(&self, record: u64) -> bool {
+        let mut state = self.lock();
+        while state.written < record {
+            if !matches!(state.life, Life::Going | Life::Finishing) || state.hurried {
+                return false;
+            }
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        true
     }
 
     /// Lets everybody go who waits for room, now and later.
@@ -166,6 +184,8 @@ impl Writer {
                 return Err(error);
             }
             state.unwritten -= 1;
+            // Lines come in the order of their events.
+            state.written = state.written.max(line.record);
             if state.unwritten <= ROOM {
                 self.room.notify_all();
             }
@@ -215,7 +235,7 @@ mod tests {
     use super::*;
 
     fn line() -> Line {
-        Line { name: "stats", at: Duration::ZERO, fields: String::new() }
+        Line { name: "stats", at: Duration::ZERO, fields: String::new(), record: 0 }
     }
 
     #[test]
@@ -225,6 +245,15 @@ mod tests {
         writer.wait_room(|| ROOM - 1);
         writer.hurry();
         writer.wait_room(|| ROOM);
+    }
+
+    #[test]
+    fn p11_nobody_waits_for_a_line_that_will_not_be_written() {
+        let writer = Writer::new();
+        writer.push(Line { record: 7, ..line() });
+        writer.hurry();
+        assert!(!writer.wait_written(7));
+        assert!(writer.wait_written(0));
     }
 
     #[test]

@@ -66,6 +66,13 @@ impl Admission {
         Self { id, decision }
     }
 
+    /// The id that the message has if it is accepted: its own, or a made-up one. None if it was
+    /// refused at once.
+    #[must_use]
+    pub fn id(&self) -> Option<&MessageId> {
+        self.id.as_ref()
+    }
+
     /// Whether it is decided: then [`wait`](Self::wait) does not block.
     #[must_use]
     pub fn is_decided(&self) -> bool {

@@ -160,5 +160,5 @@ pub(super) fn task<T: Clone + Send + 'static>(
     let job = Arc::new(Job::new(code, Arc::clone(&session.key), session.serial));
     let landed = closure(shared, door, session, Closure::Task(Arc::clone(&job) as Arc<_>))?;
     let priority = Priority::Normal;
-    Ok(Receipt { pending: job, cell: None, session: None, landed, priority })
+    Ok(Receipt { pending: job, cell: None, session: None, landed, priority, came_back: None })
 }

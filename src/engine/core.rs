@@ -216,10 +216,12 @@ impl Engine {
         Ok(ring)
     }
 
-    /// An event of the host's own, in order with the engine's. Never blocks.
-    pub fn note(&self, name: &'static str, detail: String) {
+    /// An event of the host's own, in order with the engine's. Answers its [number](crate::Record::seq);
+    /// none if nobody listens, or if too many events wait to be delivered. Never blocks.
+    #[allow(clippy::must_use_candidate, reason = "few ask whether their note is heard")]
+    pub fn note(&self, name: &'static str, detail: String) -> Option<u64> {
         let shared = self.shared();
-        shared.bus.say(shared.now(), || Event::Note { name, detail });
+        shared.bus.say_numbered(shared.now(), || Event::Note { name, detail })
     }
 
     /// The file with the transcript of a session: an absolute path. None if there is none, or no

@@ -7,10 +7,11 @@ use super::recover::Recovered;
 use super::submit::lane_of;
 use crate::ingress::Entered;
 use crate::model::{Fate, Knobs, LaneId, Message, Outcome, RunId, Settled};
-use crate::run::{Receipt, Session, Shared};
-use crate::session::{Back, Cell, Jots, Landed, LastRun, Lines, removal, reserve};
+use crate::run::{CameBack, Receipt, Session, Shared};
+use crate::session::{Back, Cell, Jots, Landed, LastRun, Lines, reserve};
 use crate::store::{
-    Journal, JournalError, Known, Mark, Marks, Sent, Summary, Table, decode, number_of, take,
+    Journal, JournalError, Known, Mark, Marks, Sent, Summary, Table, decode, number_of, removal,
+    take,
 };
 use crate::sync::Arc;
 use crate::watch::{Count, Placement};
@@ -28,6 +29,7 @@ pub(super) struct Returning<'a, F> {
 struct Read {
     session: Arc<Session>,
     cell: Cell,
+    past: CameBack,
 }
 
 impl<F: FnMut(&Receipt)> Returning<'_, F> {
@@ -171,6 +173,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
             return;
         }
         let Some(session) = reads.first().map(|read| Arc::clone(&read.session)) else { return };
+        let past: Vec<_> = reads.iter().map(|read| read.past).collect();
         let cells: Vec<_> = reads.into_iter().map(|read| Arc::new(read.cell)).collect();
         cells.iter().for_each(|cell| self.count(cell));
         let last = LastRun { run: RunId::new(run), attempt, outcome: Outcome::Stopped };
@@ -178,8 +181,8 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         let landed =
             shared.transition(&session, shared.now(), |m, cx| m.bring_back_batch(own, last, cx));
         self.came.retried += cells.len() as u64;
-        for (cell, landed) in cells.iter().zip(landed) {
-            self.came_back(cell, landed);
+        for ((cell, landed), past) in cells.iter().zip(landed).zip(past) {
+            self.came_back(cell, landed, past);
         }
     }
 
@@ -190,7 +193,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         let (fate, run, outcome, reply) = (Fate::Parked, None, None, None);
         cell.telling.tell(Settled { fate, run, outcome, reply, lead: false, error: None });
         self.came.held += 1;
-        let receipt = Receipt::of(&cell, nowhere());
+        let receipt = of(&cell, nowhere(), read.past);
         self.known(&receipt);
         (self.each)(&receipt);
     }
@@ -239,6 +242,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         let (ttl, depth, attempts) = (sent.ttl, sent.depth, sent.attempts);
         let waited = self.jots.since(sent.accepted);
         let line = sent.line.as_deref().map(Into::into);
+        let past = CameBack { accepted: sent.accepted(), attempt: own.attempt() };
         let mut message = sent.message();
         let main = shared.doors.get(LaneId(0));
         let door = lane_of(shared, &message, None).unwrap_or_else(|_| {
@@ -263,7 +267,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
             cell.mark_half();
             cell.mark_seen();
         }
-        Read { session, cell }
+        Read { session, cell, past }
     }
 
     fn one(&mut self, read: Read, back: Back) {
@@ -271,7 +275,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         self.count(&cell);
         let landed =
             shared.transition(&read.session, shared.now(), |m, cx| m.bring_back(&cell, back, cx));
-        self.came_back(&cell, landed);
+        self.came_back(&cell, landed, read.past);
     }
 
     /// P4: the books of this engine begin with it. The bounds let it in: it was accepted.
@@ -283,14 +287,18 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         self.jots.takes_up(&cell.message);
     }
 
-    fn came_back(&mut self, cell: &Arc<Cell>, landed: Landed) {
-        let receipt = Receipt::of(cell, landed);
+    fn came_back(&mut self, cell: &Arc<Cell>, landed: Landed, past: CameBack) {
+        let receipt = of(cell, landed, past);
         self.known(&receipt);
         if receipt.settled().is_none() {
             self.came.pending += 1;
         }
         (self.each)(&receipt);
     }
+}
+
+fn of(cell: &Arc<Cell>, landed: Landed, past: CameBack) -> Receipt {
+    Receipt { came_back: Some(Arc::new(past)), ..Receipt::of(cell, landed) }
 }
 
 fn nowhere() -> Landed {

@@ -1,7 +1,7 @@
 //! Events as JSON objects, by the names and fields of the protocol.
 
 use super::body::JsonBody;
-use crate::model::Kept;
+use crate::model::{Kept, Source};
 use crate::sync::Arc;
 use crate::watch::{Event, Record, Spoken};
 
@@ -125,18 +125,25 @@ fn of_run(body: JsonBody, event: &Event) -> JsonBody {
 }
 
 fn of_reply(body: JsonBody, spoken: &Spoken) -> JsonBody {
-    let text = spoken.reply.text();
-    let kept = &text[..text.floor_char_boundary(REPLY_BYTES)];
-    let source = spoken.source().and_then(|source| serde_json::to_string(source).ok());
     body.run(spoken.run)
         .key(&spoken.key)
         .messages(&spoken.messages)
         .number("attempt", spoken.attempt.into())
-        .maybe(source, |body, source| body.raw("source", &source))
-        .maybe(spoken.meta(), |body, meta| body.raw("meta", meta))
-        .text("text", kept)
-        .flag("final", spoken.last)
-        .flag("truncated", kept.len() < text.len())
+        .said(spoken.source(), spoken.meta(), spoken.reply.text(), spoken.last)
+}
+
+impl JsonBody {
+    /// Adds what a run says, at most [`REPLY_BYTES`] of it, and where to send it.
+    #[must_use]
+    pub fn said(self, source: Option<&Source>, meta: Option<&str>, text: &str, last: bool) -> Self {
+        let kept = &text[..text.floor_char_boundary(REPLY_BYTES)];
+        let source = source.and_then(|source| serde_json::to_string(source).ok());
+        self.maybe(source, |body, source| body.raw("source", &source))
+            .maybe(meta, |body, meta| body.raw("meta", meta))
+            .text("text", kept)
+            .flag("final", last)
+            .flag("truncated", kept.len() < text.len())
+    }
 }
 
 /// The fields of a note's object.

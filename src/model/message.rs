@@ -299,6 +299,24 @@ impl Message {
 
     /// Bytes of host data that wait with it: everything whose length the host chooses, but for key
     /// and id, which have bounds of their own. P9.
+    /// How long it may wait, if it says so itself.
+    #[must_use]
+    pub fn ttl(&self) -> Option<Duration> {
+        self.details().ttl
+    }
+
+    /// How long its run may take, if it says so itself.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.details().deadline
+    }
+
+    /// Runs that it has at most, if it says so itself.
+    #[must_use]
+    pub fn attempts(&self) -> Option<u32> {
+        self.details().attempts
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         let long = |part: &Option<Box<str>>| part.as_ref().map_or(0, |p| p.len());
         let own = self.text.len() + self.authority().len();

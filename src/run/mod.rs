@@ -19,7 +19,7 @@ pub use batch_view::{BatchView, Part};
 pub use call::{CallResult, CallState, Code, Effects, Launch, Why};
 pub(crate) use closure::{Closure, Job};
 pub use ledger::{Ledger, OpenCallsLeft};
-pub use receipt::Receipt;
+pub use receipt::{CameBack, Receipt};
 pub use refused::{Refused, SpawnRefused};
 pub(crate) use run::Crew;
 pub use run::{Run, Signal};

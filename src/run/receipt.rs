@@ -96,6 +96,18 @@ pub struct Receipt<T = Reply> {
     pub(crate) session: Option<Arc<Session>>,
     pub(crate) landed: Landed,
     pub(crate) priority: crate::model::Priority,
+    /// Set for a message that a journal brought back.
+    pub(crate) came_back: Option<Arc<CameBack>>,
+}
+
+/// What a message that a journal brought back has behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CameBack {
+    /// When it was accepted.
+    pub accepted: std::time::SystemTime,
+    /// Runs of it that have started; 0 if it has waited so far.
+    pub attempt: u32,
 }
 
 impl<T> Clone for Receipt<T> {
@@ -106,6 +118,7 @@ impl<T> Clone for Receipt<T> {
             session: self.session.clone(),
             landed: self.landed,
             priority: self.priority,
+            came_back: self.came_back.clone(),
         }
     }
 }
@@ -158,6 +171,12 @@ impl<T> Receipt<T> {
         self.landed.run
     }
 
+    /// Its past, if it came back from a journal.
+    #[must_use]
+    pub fn came_back(&self) -> Option<CameBack> {
+        self.came_back.as_deref().copied()
+    }
+
     /// Why it waits its turn, if it asked to steer or to interrupt.
     #[must_use]
     pub fn fallback(&self) -> Option<Fallback> {
@@ -169,7 +188,8 @@ impl Receipt {
     pub(crate) fn of(cell: &Arc<Cell>, landed: Landed) -> Self {
         let pending: Arc<dyn Pending<_>> = Arc::clone(cell) as Arc<_>;
         let priority = cell.message.priority;
-        Self { pending, cell: Some(Arc::clone(cell)), session: None, landed, priority }
+        let (cell, session, came_back) = (Some(Arc::clone(cell)), None, None);
+        Self { pending, cell, session, landed, priority, came_back }
     }
 
     /// The same receipt for a message that settled so, without the message. P9: whoever remembers
@@ -181,7 +201,8 @@ impl Receipt {
         let (id, key) = (self.id(), Arc::clone(self.pending.key()));
         let serial = self.pending.serial();
         let pending = Arc::new(Settling { id, key, serial, standing, telling });
-        Self { pending, cell: None, session: None, landed: self.landed, priority: self.priority }
+        let (landed, priority, came_back) = (self.landed, self.priority, self.came_back.clone());
+        Self { pending, cell: None, session: None, landed, priority, came_back }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::Inbound;
 use crate::model::{Fate, Knobs, Message, MessageId, Mode, Outcome, RunId};
 pub(crate) use crate::store::JournalError;
 use crate::store::{
-    Change, Known, Line, Mark, Sent, Summary, Table, Then, encode, millis, put, take,
+    Change, Known, Line, Mark, Sent, Summary, Table, Then, encode, millis, put, removal, take,
 };
 use crate::sync::oneshot::Slot;
 use crate::sync::{Arc, Mutex};
@@ -287,11 +287,4 @@ impl Jots {
     pub(crate) fn since(&self, at: u64) -> Duration {
         Duration::from_millis(millis(self.now()).saturating_sub(at))
     }
-}
-
-/// Everything that may be kept of a message.
-pub(crate) fn removal(number: u64) -> impl Iterator<Item = Change> {
-    let marks = [Mark::STARTED, Mark::RANK, Mark::SEEN, Mark::PARKED];
-    let marks = marks.into_iter().map(move |kind| Mark::take(number, kind));
-    std::iter::once(take(Table::Messages, number)).chain(marks)
 }

@@ -36,9 +36,9 @@ pub(crate) use door::{Door, LANES_MAX, Side, Ticket};
 pub(crate) use due::{Chore, SWEEP, What};
 pub(crate) use gate::{Found, Resume, Woken};
 pub(crate) use hooks::Hooks;
-pub(crate) use jots::{Ending, Jots, JournalError};
 #[cfg(feature = "journal")]
-pub(crate) use jots::{removal, reserve};
+pub(crate) use jots::reserve;
+pub(crate) use jots::{Ending, Jots, JournalError};
 pub(crate) use live::{Inbox, OpenCalls, SlotState};
 #[cfg(feature = "journal")]
 pub(crate) use machine::{Back, LastRun};

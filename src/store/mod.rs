@@ -15,11 +15,14 @@ mod transcript;
 mod without;
 
 #[cfg(feature = "journal")]
-pub use journal::{Change, Each, Journal, JournalError, RedbJournal, Table};
+pub use journal::{
+    Change, Each, Journal, JournalEntry, JournalError, JournalState, JournalView, RedbJournal,
+    Table,
+};
 #[cfg(feature = "journal")]
 pub(crate) use journal::{
-    Known, Line, Mark, Marks, Sent, Summary, Then, decode, encode, millis, number_of, put, take,
-    work,
+    Known, Line, Mark, Marks, Sent, Summary, Then, decode, encode, millis, number_of, put, removal,
+    take, work,
 };
 #[cfg(feature = "transcripts")]
 pub use name::{file_name, session_uuid};

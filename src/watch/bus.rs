@@ -194,9 +194,15 @@ impl Bus {
 
     /// An event that is not part of a session's transition.
     pub(crate) fn say(&self, at: Moment, event: impl FnOnce() -> Event) {
-        if let Some(draw) = self.draw() {
-            self.publish([draw.record(at, event())]);
-        }
+        let _ = self.say_numbered(at, event);
+    }
+
+    /// The same; answers its number, if it was given one.
+    pub(crate) fn say_numbered(&self, at: Moment, event: impl FnOnce() -> Event) -> Option<u64> {
+        let draw = self.draw()?;
+        let seq = draw.0;
+        self.publish([draw.record(at, event())]);
+        Some(seq)
     }
 
     /// Adds an observer, and the thread if it is the first.

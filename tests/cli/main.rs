@@ -9,6 +9,8 @@ mod control;
 mod cron;
 mod endings;
 mod ingress;
+mod inspect;
+mod journal;
 mod jsonl;
 mod modes;
 mod support;

@@ -54,7 +54,7 @@ fn p9_a_stuck_observer_costs_events_that_are_counted_and_leaves_no_gap() {
     bench.engine.observe(std::sync::Arc::new(stuck)).expect("a thread");
     bench.engine.note("first", String::new());
     entered.recv_timeout(LONG).expect("the observer is at it");
-    (0..100).for_each(|_| bench.engine.note("tick", String::new()));
+    (0..100).for_each(|_| _ = bench.engine.note("tick", String::new()));
     let lost = bench.engine.stats().events_lost;
     assert_eq!((lost, bench.engine.events_behind()), (85, 16));
     drop(open);

@@ -71,12 +71,13 @@ impl Fleet {
         let Some(agent) = self.named.get(&folded(id)).or(self.general.as_ref()) else {
             let result = demo::handle(run);
             app.wait_room();
-            return result;
+            return app.confirm(run, result);
         };
         if agent.protocol == Protocol::Plain {
             // In a lane with agents that take steers: held, they become turns afterwards.
             run.set_steerable(false)?;
         }
-        agent.handle(app, run)
+        let result = agent.handle(app, run);
+        app.confirm(run, result)
     }
 }

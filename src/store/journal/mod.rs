@@ -4,17 +4,20 @@
 //! and nothing of sessions: what the bytes mean is in `records`.
 
 mod disk;
+mod edit;
 mod holder;
 mod line;
 mod records;
 mod redb;
 mod store;
+mod view;
 mod writer;
 
 pub(crate) use line::{Line, Then};
 pub(crate) use records::{
-    Known, Mark, Marks, Sent, Summary, decode, encode, millis, number_of, put, take,
+    Known, Mark, Marks, Sent, Summary, decode, encode, millis, number_of, put, removal, take,
 };
 pub use redb::RedbJournal;
 pub use store::{Change, Each, Journal, JournalError, Table};
+pub use view::{JournalEntry, JournalState, JournalView};
 pub(crate) use writer::work;

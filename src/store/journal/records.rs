@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{Change, Journal, JournalError, Table};
+use super::store::{Change, Each, Journal, JournalError, Table};
 use crate::model::{Details, Fate, Knobs, Message, Mode, Outcome, Priority, Source};
 use crate::sync::Arc;
 
@@ -87,6 +87,16 @@ impl<'a> Sent<'a> {
             accepted: 0,
             ttl: details.ttl,
         }
+    }
+
+    /// When it was accepted.
+    pub(crate) fn accepted(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.accepted)
+    }
+
+    /// The record of the same message, accepted anew at this time.
+    pub(super) fn anew(self, from: String, at: SystemTime) -> Self {
+        Self { requeued_from: Some(from.into()), accepted: millis(at), ..self }
     }
 
     /// The message that it was, but for its ttl and attempts, which its cell has.
@@ -187,10 +197,25 @@ impl Marks {
         self.started.is_none() && self.parked.is_none()
     }
 
+    /// Runs that have started.
+    pub(crate) fn attempt(&self) -> u32 {
+        match self.parked.as_ref().or(self.started.as_ref()) {
+            Some(Mark::Parked { attempt, .. } | Mark::Started { attempt, .. }) => *attempt,
+            _ => 0,
+        }
+    }
+
     /// Every message that has any, by number.
     pub(crate) fn all(journal: &dyn Journal) -> Result<HashMap<u64, Self>, JournalError> {
+        Self::of(|each| journal.read(Table::Marks, each))
+    }
+
+    /// The same, of the table of marks that `read` reads.
+    pub(super) fn of(
+        read: impl FnOnce(&mut Each<'_>) -> Result<(), JournalError>,
+    ) -> Result<HashMap<u64, Self>, JournalError> {
         let mut all: HashMap<u64, Self> = HashMap::new();
-        journal.read(Table::Marks, &mut |key, value| {
+        read(&mut |key, value| {
             let number = number_of(key.get(..8).unwrap_or(key))?;
             let mark: Mark = decode(value)?;
             let own = all.entry(number).or_default();
@@ -270,6 +295,13 @@ pub(crate) fn put(table: Table, number: u64, value: &impl Serialize) -> Change {
 /// The change that takes the value of a number out.
 pub(crate) fn take(table: Table, number: u64) -> Change {
     Change { table, key: number.to_be_bytes().into(), value: None }
+}
+
+/// Everything that may be kept of a message.
+pub(crate) fn removal(number: u64) -> impl Iterator<Item = Change> {
+    let marks = [Mark::STARTED, Mark::RANK, Mark::SEEN, Mark::PARKED];
+    let marks = marks.into_iter().map(move |kind| Mark::take(number, kind));
+    std::iter::once(take(Table::Messages, number)).chain(marks)
 }
 
 /// The number that a key of the tables of messages stands for.

@@ -20,7 +20,7 @@ use crate::config::JournalKnobs;
 use crate::sync::caught;
 
 /// Pages that are kept in memory.
-const CACHE: usize = 32 << 20;
+pub(super) const CACHE: usize = 32 << 20;
 /// After a failure it is opened anew at most this often.
 const REST: Duration = Duration::from_secs(1);
 
