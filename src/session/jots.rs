@@ -7,10 +7,10 @@ use super::batch::Batch;
 use super::cell::{Cell, Place};
 use super::overflow::LinesLike;
 use crate::config::Inbound;
-use crate::model::{Fate, Knobs, Message, MessageId, Mode, Outcome, RunId};
+use crate::model::{Fate, Knobs, Message, MessageId, Mode, Outcome, RunId, Source, same_route};
 pub(crate) use crate::store::JournalError;
 use crate::store::{
-    Change, Known, Line, Mark, Sent, Summary, Table, Then, encode, millis, put, take,
+    Change, Known, Line, Mark, Sent, Summary, Table, Then, Urgency, encode, millis, put, take,
 };
 use crate::sync::oneshot::Slot;
 use crate::sync::{Arc, Mutex};
@@ -33,15 +33,36 @@ pub(crate) struct Jots {
     /// Estimated bytes in the file. P9.
     bytes: Quota,
     most: u64,
-    /// Numbers of parked messages, by id and key. A leaf lock.
-    parked: Mutex<HashMap<ParkedAs, u64>>,
+    /// Parked messages, by key and id. A leaf lock.
+    parked: Mutex<HashMap<ParkedAs, Vec<Parked>>>,
     /// Ids of settled messages that are still known, oldest first: when, and under which number.
     /// A leaf lock.
     known: Mutex<VecDeque<(u64, u64)>>,
 }
 
-/// Parked messages are asked for by their id.
-type ParkedAs = Box<str>;
+/// Parked messages are asked for by their key and id; and by their route, which `Parked` has.
+type ParkedAs = (Box<str>, Box<str>);
+
+/// A parked message, as far as the one that takes its place must know it.
+struct Parked {
+    number: u64,
+    weight: u64,
+    source: Option<Source>,
+}
+
+/// What the journal has of a message that nobody has admitted yet.
+pub(crate) struct Entry {
+    number: u64,
+    weight: u64,
+    mode: Mode,
+    /// The key, and the parked message whose place it takes.
+    old: Option<(ParkedAs, Parked)>,
+}
+
+/// Whether nothing is wrong with the journal but that it is closed.
+pub(crate) fn is_closed(error: &JournalError) -> bool {
+    *error == JournalError::Closed
+}
 
 /// Numbers that are reserved at once, so that none is ever used twice.
 const RESERVE: u64 = 1024;
@@ -83,7 +104,7 @@ impl Jots {
         cell: Cell,
         lane: &str,
         mode: Mode,
-        enter: impl FnOnce(Arc<Cell>, Result<(), JournalError>) + Send + 'static,
+        enter: impl FnOnce(Arc<Cell>, Entry, Result<(), JournalError>) + Send + 'static,
     ) -> Result<MessageId, (Cell, JournalError)> {
         let weight = weight(&cell.message);
         if self.bytes.take(weight) == Room::Full {
@@ -98,9 +119,12 @@ impl Jots {
         (sent.depth, sent.accepted) = (cell.depth, millis(self.now()));
         sent.ttl = cell.expires.map(|at| at.since(self.clock.now()));
         sent.line = cell.summary.as_deref().map(Into::into);
+        let old = self.unpark(&cell.message);
+        sent.replaces = old.as_ref().map(|(_, old)| old.number);
         let record = encode(&sent);
         drop(sent);
-        let old = cell.message.requeued_from().and_then(|id| self.parked.lock().remove(id));
+        let mode = cell.message.mode().unwrap_or(Mode::Interrupt);
+        let mut entry = Some(Entry { number: 0, weight, mode, old });
         let (mut cell, mut id) = (Some(cell), MessageId::Made(0, 0));
         let pushed = self.line.push_message(|number| {
             let mut cell = cell.take().expect("called once");
@@ -111,29 +135,64 @@ impl Jots {
             if number.is_multiple_of(RESERVE) {
                 changes.push(reserve(number));
             }
-            // One commit: it is never parked and requeued, nor neither of them.
-            changes.extend(old.into_iter().flat_map(|old| removal(old, Mode::Interrupt)));
             let cell = Arc::new(cell);
-            let then: Then = Box::new(move |result| enter(cell, result));
+            let mut entry = entry.take().expect("called once");
+            entry.number = number;
+            let then: Then = Box::new(move |result| enter(cell, entry, result));
             (changes, then)
         });
-        match (pushed, cell) {
-            (Err(error), Some(cell)) => {
-                self.bytes.give(weight);
+        match (pushed, cell, entry) {
+            (Err(error), Some(cell), Some(entry)) => {
+                self.not_written(entry);
                 Err((cell, error))
             }
             _ => Ok(id),
         }
     }
 
+    /// The parked message that this one was made from. It stays in the file until this one is
+    /// admitted, whose record says that it takes its place.
+    fn unpark(&self, message: &Message) -> Option<(ParkedAs, Parked)> {
+        let id = message.requeued_from()?;
+        let key: ParkedAs = (message.key().into(), id.into());
+        let mut parked = self.parked.lock();
+        let all = parked.get_mut(&key)?;
+        let like = |parked: &Parked| same_route(parked.source.as_ref(), message.source());
+        let at = all.iter().position(like)?;
+        let old = all.swap_remove(at);
+        if all.is_empty() {
+            parked.remove(&key);
+        }
+        Some((key, old))
+    }
+
+    /// It was admitted: the parked one whose place it takes goes.
+    pub(crate) fn admitted(&self, entry: Entry) {
+        if let Some((_, old)) = entry.old {
+            self.bytes.give(old.weight);
+            self.line.push(removal(old.number, Mode::Interrupt).collect());
+        }
+    }
+
+    /// It was not committed, and is the host's again.
+    pub(crate) fn not_written(&self, entry: Entry) {
+        self.bytes.give(entry.weight);
+        if let Some((key, old)) = entry.old {
+            self.parked.lock().entry(key).or_default().push(old);
+        }
+    }
+
+    /// A message that was committed was refused after all. `then` tells the host, to whom it
+    /// belongs again: not before it is out of the file, or it could come back.
+    pub(crate) fn refused(&self, entry: Entry, then: impl FnOnce() + Send + 'static) {
+        let changes = removal(entry.number, entry.mode).collect();
+        self.not_written(entry);
+        self.line.push_made(Urgency::Mark, || changes, Some(Box::new(|_| then())));
+    }
+
     /// What is in the line is written, and then the file is closed.
     pub(crate) fn end(&self) {
         self.line.end();
-    }
-
-    /// A message that was committed was refused after all: it is the host's again.
-    pub(crate) fn refused(&self, cell: &Cell) {
-        self.remove(cell, None);
     }
 
     /// Where an accepted message landed, if its place is not simply its turn.
@@ -143,12 +202,18 @@ impl Jots {
             Place::Inbox => Mark::Steer,
             _ => return,
         };
-        self.line.push(vec![mark.put(cell.journaled)], None);
+        self.mark(cell, &mark);
     }
 
     /// The steer half of a steer-backlog was delivered.
     pub(crate) fn seen(&self, cell: &Cell) {
-        self.line.push(vec![Mark::Seen.put(cell.journaled)], None);
+        self.mark(cell, &Mark::Seen);
+    }
+
+    /// Another thread may have taken the message out meanwhile: then the mark would stay for ever.
+    fn mark(&self, cell: &Cell, mark: &Mark) {
+        let change = || (!cell.is_gone()).then(|| mark.put(cell.journaled));
+        self.line.push_made(Urgency::Mark, || change().into_iter().collect(), None);
     }
 
     /// Attempts are counted before a run starts: blocks until that is committed.
@@ -163,10 +228,12 @@ impl Jots {
             let interrupted = cell.interrupted;
             Mark::Started { run, attempt, interrupted, at }.put(cell.journaled)
         };
-        let changes = batch.iter().filter(|cell| cell.journaled > 0).map(mark).collect();
+        // An abandon may have taken them out meanwhile.
+        let changes = || batch.iter().filter(|cell| !cell.is_gone()).map(mark).collect();
         let slot = Arc::new(Slot::default());
         let told = Arc::clone(&slot);
-        self.line.push(changes, Some(Box::new(move |result| told.set(result))));
+        let then: Then = Box::new(move |result| told.set(result));
+        self.line.push_made(Urgency::Start, changes, Some(then));
         slot.take_until(None).unwrap_or(Err(JournalError::Closed))
     }
 
@@ -183,7 +250,7 @@ impl Jots {
                 let at = millis(self.now());
                 let mark = Mark::Parked { attempt, outcome, at };
                 self.parks(cell);
-                self.line.push(vec![mark.put(cell.journaled)], None);
+                self.mark(cell, &mark);
             }
             _ => {
                 let known = self.known(cell, fate, run, outcome, inbound);
@@ -195,7 +262,10 @@ impl Jots {
 
     /// It can be asked for by its id from now on.
     pub(crate) fn parks(&self, cell: &Cell) {
-        self.parked.lock().insert(cell.id().to_string().into(), cell.journaled);
+        let (message, number) = (&cell.message, cell.journaled);
+        let key = (message.key().into(), cell.id().to_string().into());
+        let (weight, source) = (weight(message), message.source().cloned());
+        self.parked.lock().entry(key).or_default().push(Parked { number, weight, source });
     }
 
     /// What a file that is opened holds already.
@@ -233,7 +303,8 @@ impl Jots {
             self.known.lock().push_back((known.at, number));
         }
         self.bytes.give(weight(&cell.message));
-        self.line.push(changes, None);
+        cell.mark_gone();
+        self.line.push(changes);
     }
 
     /// Takes out the ids that are known no longer: those older than the window, or beyond the
@@ -247,7 +318,7 @@ impl Jots {
         let changes: Vec<_> = known.drain(..n).map(|(_, n)| take(Table::Ids, n)).collect();
         drop(known);
         if !changes.is_empty() {
-            self.line.push(changes, None);
+            self.line.push(changes);
         }
     }
 
@@ -274,7 +345,7 @@ impl Jots {
     }
 
     fn keep(&self, table: Table, key: &str, value: Option<Box<[u8]>>) {
-        self.line.push(vec![Change { table, key: key.as_bytes().into(), value }], None);
+        self.line.push(vec![Change { table, key: key.as_bytes().into(), value }]);
     }
 
     /// How long ago, by the wall clock; a clock that was put back shows no negative time.

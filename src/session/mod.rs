@@ -36,7 +36,7 @@ pub(crate) use door::{Door, LANES_MAX, Ticket};
 pub(crate) use due::{Chore, SWEEP, What};
 pub(crate) use gate::{Found, Woken};
 pub(crate) use hooks::Hooks;
-pub(crate) use jots::{Ending, Jots, JournalError};
+pub(crate) use jots::{Ending, Jots, JournalError, is_closed};
 #[cfg(feature = "journal")]
 pub(crate) use jots::{removal, reserve};
 pub(crate) use live::{Inbox, OpenCalls, SlotState};

@@ -18,8 +18,8 @@ mod without;
 pub use journal::{Change, Each, Journal, JournalError, RedbJournal, Table};
 #[cfg(feature = "journal")]
 pub(crate) use journal::{
-    Known, Line, Mark, Marks, Sent, Summary, Then, decode, encode, millis, number_of, put, take,
-    work,
+    Known, Line, Mark, Marks, Sent, Summary, Then, Urgency, decode, encode, millis, number_of, put,
+    take, work,
 };
 #[cfg(feature = "transcripts")]
 pub use name::{file_name, session_uuid};

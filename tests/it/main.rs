@@ -26,6 +26,14 @@ mod p11_file;
 #[cfg(feature = "journal")]
 mod p11_recovery;
 #[cfg(feature = "journal")]
+mod p11_errors;
+#[cfg(feature = "journal")]
+mod p11_ends;
+#[cfg(feature = "journal")]
+mod p11_order;
+#[cfg(feature = "journal")]
+mod p11_storm;
+#[cfg(feature = "journal")]
 mod paper;
 mod p12_abandon;
 mod p12_close;

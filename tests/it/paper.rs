@@ -65,6 +65,25 @@ impl Paper {
         self.sheet().commits.clone()
     }
 
+    /// Writes an entry behind the engine's back.
+    pub fn scribble(&self, table: Table, key: &[u8], value: &[u8]) {
+        self.sheet().entries.insert((number(table), key.into()), value.into());
+    }
+
+    /// The keys of a table.
+    pub fn keys(&self, table: Table) -> Vec<Box<[u8]>> {
+        let sheet = self.sheet();
+        let own = sheet.entries.keys().filter(|(t, _)| *t == number(table));
+        own.map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Numbers of messages that have marks, and nothing else.
+    pub fn strays(&self) -> Vec<Box<[u8]>> {
+        let messages = self.keys(Table::Messages);
+        let marks = self.keys(Table::Marks).into_iter();
+        marks.filter(|key| !messages.iter().any(|number| key.starts_with(number))).collect()
+    }
+
     /// How many entries a table has.
     pub fn len(&self, table: Table) -> usize {
         self.sheet().entries.keys().filter(|(t, _)| *t == number(table)).count()

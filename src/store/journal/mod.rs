@@ -11,7 +11,7 @@ mod redb;
 mod store;
 mod writer;
 
-pub(crate) use line::{Line, Then};
+pub(crate) use line::{Line, Then, Urgency};
 pub(crate) use records::{
     Known, Mark, Marks, Sent, Summary, decode, encode, millis, number_of, put, take,
 };
