@@ -72,6 +72,7 @@ impl<'a> Returning<'a> {
         }
         let pending = self.receipts.iter().filter(|r| r.settled().is_none()).count();
         self.came.pending = pending as u64;
+        self.receipts.iter().for_each(|receipt| self.core.adopt(receipt));
         (self.came, self.receipts)
     }
 

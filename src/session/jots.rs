@@ -310,11 +310,11 @@ impl Jots {
     /// Takes out the ids that are known no longer: those older than the window, or beyond the
     /// bound. P9.
     fn forget(&self, inbound: &Inbound) {
-        let window = u64::try_from(inbound.dedupe_window.as_millis()).unwrap_or(u64::MAX);
-        let old = millis(self.now()).saturating_sub(window);
+        let now = millis(self.now());
+        let old = |at: u64| Duration::from_millis(now.saturating_sub(at)) >= inbound.dedupe_window;
         let mut known = self.known.lock();
         let beyond = known.len().saturating_sub(inbound.dedupe_entries);
-        let n = beyond.max(known.iter().take_while(|(at, _)| *at <= old).count());
+        let n = beyond.max(known.iter().take_while(|(at, _)| old(*at)).count());
         let changes: Vec<_> = known.drain(..n).map(|(_, n)| take(Table::Ids, n)).collect();
         drop(known);
         if !changes.is_empty() {

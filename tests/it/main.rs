@@ -25,6 +25,8 @@ mod p10_idle_sessions_cost_nothing;
 mod p11_file;
 #[cfg(feature = "journal")]
 mod p11_recovery;
+#[cfg(all(feature = "journal", feature = "cron"))]
+mod p11_cron;
 #[cfg(feature = "journal")]
 mod p11_errors;
 #[cfg(feature = "journal")]
