@@ -93,6 +93,7 @@ pub(super) fn ready(
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "without a journal it is nothing at all")]
 fn refused(error: &JournalError) -> No {
     if is_closed(error) {
         return no(Reason::Closed, "the engine is closed");

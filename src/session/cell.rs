@@ -191,6 +191,7 @@ pub(crate) struct Cell {
     half: AtomicU8,
     /// 1 once the journal is about to forget it. Read under the lock of the journal's line, which
     /// is taken after it is written.
+    #[cfg_attr(not(feature = "journal"), allow(dead_code, reason = "nothing reads it then"))]
     gone: AtomicU8,
 }
 

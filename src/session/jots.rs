@@ -1,13 +1,14 @@
 //! What the journal is told of a message's way, and in which words. The machine knows nothing of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use super::batch::Batch;
 use super::cell::{Cell, Place};
 use super::overflow::LinesLike;
+use super::parked::{Parked, ParkedAll};
 use crate::config::Inbound;
-use crate::model::{Fate, Knobs, Message, MessageId, Mode, Outcome, RunId, Source, same_route};
+use crate::model::{Fate, Knobs, Message, MessageId, Mode, Outcome, RunId};
 pub(crate) use crate::store::JournalError;
 use crate::store::{
     Change, Known, Line, Mark, Sent, Summary, Table, Then, Urgency, encode, millis, put, take,
@@ -33,21 +34,10 @@ pub(crate) struct Jots {
     /// Estimated bytes in the file. P9.
     bytes: Quota,
     most: u64,
-    /// Parked messages, by key and id. A leaf lock.
-    parked: Mutex<HashMap<ParkedAs, Vec<Parked>>>,
+    parked: ParkedAll,
     /// Ids of settled messages that are still known, oldest first: when, and under which number.
     /// A leaf lock.
     known: Mutex<VecDeque<(u64, u64)>>,
-}
-
-/// Parked messages are asked for by their key and id; and by their route, which `Parked` has.
-type ParkedAs = (Box<str>, Box<str>);
-
-/// A parked message, as far as the one that takes its place must know it.
-struct Parked {
-    number: u64,
-    weight: u64,
-    source: Option<Source>,
 }
 
 /// What the journal has of a message that nobody has admitted yet.
@@ -55,8 +45,8 @@ pub(crate) struct Entry {
     number: u64,
     weight: u64,
     mode: Mode,
-    /// The key, and the parked message whose place it takes.
-    old: Option<(ParkedAs, Parked)>,
+    /// The parked message whose place it takes.
+    old: Option<Parked>,
 }
 
 /// Whether nothing is wrong with the journal but that it is closed.
@@ -88,7 +78,7 @@ impl Jots {
             clock,
             bytes: Quota::new(max_bytes / 2),
             most: max_bytes,
-            parked: Mutex::default(),
+            parked: ParkedAll::default(),
             known: Mutex::default(),
         }
     }
@@ -119,8 +109,9 @@ impl Jots {
         (sent.depth, sent.accepted) = (cell.depth, millis(self.now()));
         sent.ttl = cell.expires.map(|at| at.since(self.clock.now()));
         sent.line = cell.summary.as_deref().map(Into::into);
-        let old = self.unpark(&cell.message);
-        sent.replaces = old.as_ref().map(|(_, old)| old.number);
+        // It stays in the file until this one is admitted, whose record names it.
+        let old = self.parked.take(&cell.message);
+        sent.replaces = old.as_ref().map(|old| old.number);
         let record = encode(&sent);
         drop(sent);
         let mode = cell.message.mode().unwrap_or(Mode::Interrupt);
@@ -150,25 +141,9 @@ impl Jots {
         }
     }
 
-    /// The parked message that this one was made from. It stays in the file until this one is
-    /// admitted, whose record says that it takes its place.
-    fn unpark(&self, message: &Message) -> Option<(ParkedAs, Parked)> {
-        let id = message.requeued_from()?;
-        let key: ParkedAs = (message.key().into(), id.into());
-        let mut parked = self.parked.lock();
-        let all = parked.get_mut(&key)?;
-        let like = |parked: &Parked| same_route(parked.source.as_ref(), message.source());
-        let at = all.iter().position(like)?;
-        let old = all.swap_remove(at);
-        if all.is_empty() {
-            parked.remove(&key);
-        }
-        Some((key, old))
-    }
-
     /// It was admitted: the parked one whose place it takes goes.
     pub(crate) fn admitted(&self, entry: Entry) {
-        if let Some((_, old)) = entry.old {
+        if let Some(old) = entry.old {
             self.bytes.give(old.weight);
             self.line.push(removal(old.number, Mode::Interrupt).collect());
         }
@@ -177,8 +152,8 @@ impl Jots {
     /// It was not committed, and is the host's again.
     pub(crate) fn not_written(&self, entry: Entry) {
         self.bytes.give(entry.weight);
-        if let Some((key, old)) = entry.old {
-            self.parked.lock().entry(key).or_default().push(old);
+        if let Some(old) = entry.old {
+            self.parked.put(old);
         }
     }
 
@@ -262,10 +237,7 @@ impl Jots {
 
     /// It can be asked for by its id from now on.
     pub(crate) fn parks(&self, cell: &Cell) {
-        let (message, number) = (&cell.message, cell.journaled);
-        let key = (message.key().into(), cell.id().to_string().into());
-        let (weight, source) = (weight(message), message.source().cloned());
-        self.parked.lock().entry(key).or_default().push(Parked { number, weight, source });
+        self.parked.put(Parked::of(cell, weight(&cell.message)));
     }
 
     /// What a file that is opened holds already.

@@ -18,6 +18,8 @@ mod machine;
 mod next;
 mod notes;
 mod overflow;
+#[cfg(feature = "journal")]
+mod parked;
 mod render;
 mod report;
 mod scavenge;

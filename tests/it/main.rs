@@ -34,7 +34,11 @@ mod p11_ends;
 #[cfg(feature = "journal")]
 mod p11_order;
 #[cfg(feature = "journal")]
+mod p11_parked;
+#[cfg(feature = "journal")]
 mod p11_storm;
+#[cfg(feature = "journal")]
+mod p11_threads;
 #[cfg(feature = "journal")]
 mod paper;
 mod p12_abandon;

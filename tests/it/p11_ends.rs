@@ -1,11 +1,9 @@
 //! P11: what the journal keeps of a session, of ids, and of everything that has ended.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use laneq::{
-    Closed, Config, Drop, Error, Fate, Knobs, ManualClock, Message, Mode, Reason, Receipt, Run,
-    Table,
+    Closed, Config, Drop, Fate, Knobs, ManualClock, Message, Mode, Reason, Receipt, Run, Table,
 };
 
 use crate::paper::{Paper, life, said};
@@ -241,123 +239,5 @@ fn p11_lines_about_dropped_messages_live_as_long_as_their_session_is_busy() {
     let _ = bench.engine.stop("k");
     paper.until_len(Table::Lines, 0);
     bench.gate.open();
-    bench.finish();
-}
-
-#[test]
-fn p11_a_run_may_spawn_and_wait_while_every_message_goes_through_the_journal() {
-    let (paper, _, bench) = first_life(Config::default());
-    let parent = bench.submit(followup("parent"));
-    bench.gate.arrived();
-    bench.gate.with(|run| {
-        let child = run.spawn(Message::new("child", "child")).expect("there is room");
-        let told = run.wait(&child, Some(LONG)).expect("no cycle");
-        assert_eq!(told.fate, Fate::Ran);
-    });
-    // The child waits at the same gate, behind what its parent was told.
-    assert_eq!(bench.gate.arrived(), "child");
-    bench.gate.open();
-    bench.gate.open();
-    assert_eq!(waits(&parent).fate, Fate::Ran);
-    paper.until_len(Table::Messages, 0);
-    bench.finish();
-    assert_eq!(counts(&paper), (0, 0));
-}
-
-#[test]
-fn p11_two_threads_recover_once_and_a_function_that_panics_harms_nobody() {
-    let (paper, clock, bench) = first_life(Config::default());
-    bench.engine.pause("main").expect("a lane of ours");
-    bench.send(followup("text"));
-    let (after, later) = again(&paper, Config::default(), &clock, 0);
-    later.engine.pause("main").expect("a lane of ours");
-    let came = std::thread::scope(|scope| {
-        let other = scope.spawn(|| later.engine.recover(|_| ()));
-        let own = later.engine.recover(|_| ());
-        [own, other.join().expect("no panic")].map(|came| came.expect("it can be read").pending)
-    });
-    assert_eq!(came.iter().sum::<u64>(), 1);
-    later.finish();
-    let (_, later) = again(&after, Config::default(), &clock, 0);
-    later.engine.pause("main").expect("a lane of ours");
-    let engine = later.engine.clone();
-    let panics = std::thread::spawn(move || {
-        engine.recover(|_| {
-            // It may use the engine.
-            assert!(engine.submit(followup("next")).is_ok());
-            assert_eq!(engine.recover(|_| ()).map(|came| came.pending), Ok(0));
-            std::panic::resume_unwind(Box::new("planned panic"))
-        })
-    });
-    assert!(panics.join().is_err());
-    assert!(later.engine.submit(followup("last")).is_ok());
-    assert_eq!(later.engine.stats().pending, 3);
-    later.finish();
-    bench.finish();
-}
-
-#[test]
-fn p11_on_the_journals_thread_nothing_waits_for_itself() {
-    let (paper, _, bench) = first_life(Config::default());
-    bench.engine.pause("main").expect("a lane of ours");
-    paper.hold();
-    let twin = || followup("twin").with_id("twin");
-    let first = bench.engine.submit_nowait(followup("first")).expect("into the line");
-    paper.until_waiting();
-    let engine = bench.engine.clone();
-    let (tx, rx) = std::sync::mpsc::channel();
-    let twins = bench.engine.submit_nowait(twin()).expect("into the line");
-    first.on_decided(move || {
-        let submit = engine.submit(followup("x")).map_err(|r| r.reason).err();
-        let duplicate = engine.submit_nowait(twin()).map_err(|r| r.reason).err();
-        let close = engine.close(LONG).err();
-        let recover = engine.recover(|_| ()).map(|came| came.pending);
-        let next = engine.submit_nowait(followup("next"));
-        let _ = tx.send((submit, duplicate, close, recover, next));
-    });
-    assert!(!first.is_decided());
-    assert_eq!(first.wait_for(MS), Ok(false));
-    paper.release();
-    let told = rx.recv_timeout(LONG).expect("it does not wait for itself");
-    let (submit, duplicate, close, recover, next) = told;
-    assert_eq!((submit, duplicate), (Some(Reason::Journal), Some(Reason::Journal)));
-    assert!(matches!(close, Some(Error::WouldDeadlock(_))));
-    assert_eq!(recover, Ok(0));
-    let next = next.expect("into the line");
-    assert_eq!(next.wait_for(LONG), Ok(true));
-    let receipts = [first, twins, next].map(|admission| admission.wait().expect("accepted"));
-    assert_eq!(said(&receipts), ["first", "twin", "next"]);
-    bench.finish();
-}
-
-#[test]
-fn p11_an_admission_is_told_once_and_dropping_it_changes_nothing() {
-    let (paper, _, bench) = first_life(Config::default());
-    bench.engine.pause("main").expect("a lane of ours");
-    paper.hold();
-    let all: Vec<_> = (0..5)
-        .map(|n| bench.engine.submit_nowait(followup(&n.to_string())).expect("into the line"))
-        .collect();
-    paper.until_waiting();
-    let (tx, rx) = std::sync::mpsc::channel();
-    let tx = Arc::new(tx);
-    for (n, admission) in all.iter().enumerate() {
-        let own = Arc::clone(&tx);
-        admission.on_decided(|| unreachable!("it was replaced"));
-        admission.on_decided(move || own.send(n).expect("the test waits"));
-    }
-    let mut all = all.into_iter();
-    drop(all.next());
-    paper.release();
-    let order: Vec<_> = (0..5).map(|_| rx.recv_timeout(LONG).expect("all are told")).collect();
-    assert_eq!(order, [0, 1, 2, 3, 4]);
-    for admission in all {
-        assert!(admission.is_decided());
-        let own = Arc::clone(&tx);
-        admission.on_decided(move || own.send(9).expect("the test waits"));
-        assert_eq!(rx.try_recv(), Ok(9), "at once");
-        assert!(admission.wait().is_ok());
-    }
-    assert_eq!(bench.engine.stats().pending, 5);
     bench.finish();
 }

@@ -1,13 +1,10 @@
 //! P11: a journal that fails loses nothing that was acknowledged, and nobody waits for ever.
 
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use laneq::{
-    Closed, Config, Error, Event, Fate, JournalError, ManualClock, Message, Reason, Table,
-};
+use laneq::{Closed, Config, Error, Event, Fate, JournalError, ManualClock, Reason, Table};
 
-use crate::paper::{Paper, life, said};
+use crate::paper::{Paper, life};
 use crate::stage::followup;
 use crate::support::{Answer, Bench, LONG, fates, until, waits};
 
@@ -240,85 +237,4 @@ fn p11_what_is_abandoned_while_its_start_is_committed_does_not_begin() {
     assert!(bench.gate.nobody(), "the abandoned one never began");
     bench.finish();
     assert_eq!(paper.len(Table::Marks), 0);
-}
-
-/// Two parked messages of one id, in two sessions.
-fn parked() -> (Paper, Bench) {
-    let (paper, bench) = first_life(Config::default().with_queue(|q| q.backoff = MS));
-    for (n, key) in (1..).zip(["a", "b"]) {
-        let message = Message::new(key, key).with_id("same").with_attempts(2);
-        let receipt = bench.submit(message);
-        for _ in 0..2 {
-            assert_eq!(bench.gate.arrived(), key);
-            bench.gate.answer(Answer::Fail);
-            bench.until_retries(n);
-            bench.ms(1);
-        }
-        assert_eq!(waits(&receipt).fate, Fate::Parked);
-    }
-    paper.until_len(Table::Marks, 4);
-    (paper, bench)
-}
-
-#[test]
-fn p11_a_requeued_message_takes_the_place_of_its_own_and_only_if_it_is_accepted() {
-    let (paper, bench) = parked();
-    let requeued = || Message::new("a", "a").with_id("same").with_requeued_from("same");
-    paper.fail(failed());
-    assert!(bench.engine.submit(requeued()).is_err());
-    let stale = requeued().with_expect_run(laneq::RunId::new(99));
-    assert_eq!(bench.engine.submit(stale).expect_err("no such run").reason, Reason::Mismatch);
-    assert_eq!(paper.len(Table::Messages), 2, "both are still parked");
-    let receipt = bench.submit(requeued());
-    assert_eq!(bench.gate.arrived(), "a");
-    paper.until_len(Table::Messages, 2);
-    let (after, again) = again(&paper);
-    let (came, receipts) = again.back();
-    assert_eq!((came.retried, came.held), (1, 1));
-    assert_eq!(said(&receipts), ["a", "b"]);
-    again.gate.pass("a");
-    after.until_len(Table::Messages, 1);
-    again.finish();
-    bench.gate.open();
-    assert_eq!(waits(&receipt).fate, Fate::Ran);
-    bench.finish();
-}
-
-#[test]
-fn p11_a_close_before_anything_came_back_leaves_the_journal_as_it_was() {
-    let (paper, bench) = first_life(Config::default());
-    bench.engine.pause("main").expect("a lane of ours");
-    bench.send(followup("text"));
-    let (after, bench) = again(&paper);
-    let session = bench.engine.session("k").expect("a key");
-    assert_eq!(bench.engine.close(LONG), Ok(Closed::Closed));
-    assert_eq!(bench.engine.submit(followup("x")).expect_err("closed").reason, Reason::Closed);
-    assert_eq!(bench.engine.recover(|_| ()), Err(Error::Closed));
-    assert_eq!((after.len(Table::Messages), bench.engine.stats().pending), (1, 0));
-    bench.finish();
-    assert_eq!(session.submit(followup("x")).expect_err("closed").reason, Reason::Closed);
-    // The same without a close.
-    let (after, bench) = again(&paper);
-    let session = bench.engine.session("k").expect("a key");
-    drop(bench);
-    let (tx, rx) = channel();
-    std::thread::spawn(move || tx.send(session.submit(followup("x")).map_err(|r| r.reason)));
-    let answer = rx.recv_timeout(LONG).expect("it does not wait for ever");
-    assert_eq!(answer.err(), Some(Reason::Closed));
-    assert_eq!(after.len(Table::Messages), 1);
-}
-
-#[test]
-fn p11_a_run_that_spawns_before_anything_came_back_is_refused_and_overwrites_nothing() {
-    let (paper, bench) = first_life(Config::default());
-    bench.engine.pause("main").expect("a lane of ours");
-    bench.send(followup("text"));
-    let (after, bench) = again(&paper);
-    bench.engine.pause("main").expect("a lane of ours");
-    let spawned = |run: &laneq::Run| run.spawn(followup("child")).map_err(|r| r.reason).err();
-    let receipt = bench.engine.enqueue("cron", "c", spawned).expect("there is room");
-    assert_eq!(receipt.wait_for(LONG).expect("in time").reply, Some(Some(Reason::Journal)));
-    assert_eq!(said(&bench.back().1), ["text"]);
-    assert_eq!(after.len(Table::Messages), 1);
-    bench.finish();
 }

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use laneq::{
-    BoxError, Config, Engine, Fate, HandlerOptions, ManualClock, Message, Mode, Reply, Run, Table,
-    Verdict,
+    BoxError, Config, Engine, Fate, HandlerOptions, ManualClock, Message, Mode, Reply, Run, RunId,
+    Table, Verdict,
 };
 
 use crate::paper::Paper;
@@ -66,6 +66,10 @@ fn submit(engine: &Engine, log: &Log, dice: &mut Dice, text: String) {
         .with_attempts(u32::try_from(1 + dice.roll(2)).expect("small"));
     if dice.roll(4) == 0 {
         message = message.with_ttl(Duration::from_millis(1 + dice.roll(3000)));
+    }
+    if dice.roll(8) == 0 {
+        // It is in the file before it is refused.
+        message = message.with_expect_run(RunId::new(u64::MAX >> 11));
     }
     let answer = match dice.roll(2) {
         0 => engine.submit(message),
