@@ -64,11 +64,14 @@ fn p11_an_abandoned_run_does_not_come_back_and_a_drained_one_does() {
     let (paper, clock, bench) = first_life(Config::default());
     let run = bench.submit(followup("abandoned"));
     bench.gate.arrived();
-    let id = bench.gate.ask(Run::id);
-    assert_eq!(bench.engine.abandon(id), Ok(()));
+    let engine = bench.engine.clone();
+    bench.gate.with(move |run| {
+        assert_eq!(engine.abandon(run.id()), Ok(()));
+        // It leaves the gate to the others.
+        std::panic::resume_unwind(Box::new("planned panic"));
+    });
     assert_eq!(waits(&run).fate, Fate::Ran);
     paper.until_len(Table::Messages, 0);
-    bench.gate.open();
     let drained = bench.submit(followup("drained"));
     bench.gate.arrived();
     let waiting = bench.submit(followup("waiting"));
