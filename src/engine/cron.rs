@@ -201,6 +201,21 @@ impl Core {
     }
 }
 
+#[cfg(feature = "journal")]
+impl Core {
+    /// A message that a journal has brought back: if a job made it, it is that job's own again.
+    pub(super) fn adopt(&self, receipt: &Receipt) {
+        let cron = |message: &Message| message.source().is_some_and(|s| s.kind == Kind::Cron);
+        if receipt.settled().is_some() || !receipt.message().is_some_and(cron) {
+            return;
+        }
+        let jobs = self.cron.round.lock().jobs.clone();
+        if let Some(job) = jobs.iter().find(|job| *job.key == *receipt.key()) {
+            job.state.lock().own.push(Asked::Accepted(receipt.clone()));
+        }
+    }
+}
+
 impl Core {
     /// The jobs of new settings take over.
     pub(super) fn reload_schedules(&self, mut next: Round) {

@@ -125,6 +125,7 @@ impl Core {
         self.staff.takers.ports().iter().for_each(|port| port.rouse());
         shared.timer.close();
         shared.end_callbacks();
+        self.end_recovery();
         // It stays open for the ends of the runs that were just told to stop.
         self.staff.end_line(shared);
     }
@@ -135,10 +136,11 @@ impl Core {
         if !all_gone {
             self.fence();
         }
+        // Whoever is at it finds the engine closed, and may have started the journal's thread.
+        let mut joined = self.recovery_over(until);
         if let Some(jots) = &self.shared.jots {
             jots.end();
         }
-        let mut joined = true;
         for helper in self.helpers.lock().iter_mut() {
             joined &= helper.join(until) == Waited::Set;
         }

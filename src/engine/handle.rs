@@ -44,7 +44,7 @@ impl Engine {
 
     /// Sets the knobs of one session, in place of those that it had; `Knobs::default()` takes
     /// them back. At most `limits.overrides` sessions have any. Never blocks but for the
-    /// session's lock.
+    /// session's lock, and where a journal is to be [recovered](Self::recover) first.
     ///
     /// # Errors
     /// `Invalid` for the key or a knob out of range, `Full` at the bound.
@@ -52,6 +52,7 @@ impl Engine {
         let shared = self.shared();
         check_key(shared, key).map_err(|no| Error::invalid(no.of(()).detail))?;
         knobs.validate()?;
+        self.core.recovered();
         self.core.overrides.change(shared, key, |_| knobs)
     }
 

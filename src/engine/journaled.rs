@@ -9,7 +9,7 @@ use super::submit::{By, No, cell, enter, give_room, no, turned_away};
 use crate::ingress::Dedupe;
 use crate::model::{LaneId, Message, Reason};
 use crate::run::{Refused, Session, Shared};
-use crate::session::{Jots, JournalError};
+use crate::session::{Jots, JournalError, is_closed};
 use crate::sync::Arc;
 use crate::sync::on::{Thread, kind};
 
@@ -61,14 +61,28 @@ pub(super) fn ready(
     let mut cell = cell(shared, message, session.serial, door, shared.now());
     (cell.summary, cell.depth) = (summary, by.depth);
     let decision = Arc::new(Decision::default());
-    let (decided, engine) = (Arc::clone(&decision), Arc::clone(shared));
-    let pushed = jots.accept(cell, &door.name, mode, move |cell, committed| {
-        let answer = match committed {
-            Ok(()) => enter(&engine, &session, cell, by.origin, claim),
-            Err(error) => Err((turned_away(&engine, cell), refused(&error))),
+    let (accepted, decided) = (Arc::clone(&decision), Arc::clone(&decision));
+    let engine = Arc::clone(shared);
+    let pushed = jots.accept(cell, &door.name, mode, move |cell, entry, committed| {
+        let Some(jots) = &engine.jots else { return };
+        let told = move |engine: &Shared, (message, no): (Message, No)| {
+            let answer: Answer = Err(no.told(engine, message));
+            decided.set(answer);
         };
-        let answer: Answer = answer.map_err(|(message, no)| no.told(&engine, message));
-        decided.set(answer);
+        if let Err(error) = committed {
+            jots.not_written(entry);
+            return told(&engine, (turned_away(&engine, cell), refused(&error)));
+        }
+        match enter(&engine, &session, cell, by.origin, claim) {
+            Ok(receipt) => {
+                jots.admitted(entry);
+                accepted.set(Ok(receipt));
+            }
+            Err(no) => {
+                let engine = Arc::clone(&engine);
+                jots.refused(entry, move || told(&engine, no));
+            }
+        }
     });
     match pushed {
         Ok(id) => Ok(Admission { id: Some(id), decision }),
@@ -79,6 +93,10 @@ pub(super) fn ready(
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "without a journal it is nothing at all")]
 fn refused(error: &JournalError) -> No {
+    if is_closed(error) {
+        return no(Reason::Closed, "the engine is closed");
+    }
     no(Reason::Journal, error.to_string())
 }

@@ -31,10 +31,19 @@ impl<'a> Ready<'a> {
             Entered::Exempt => None,
             Entered::First(claim) => Some(claim),
             Entered::Duplicate(first) => return Err(duplicate(message, first)),
+            Entered::Undecided => return Err(undecided(message)),
         };
         take_room(shared, message.bytes() as u64)?;
         Ok(Self { door, summary, claim })
     }
+}
+
+fn undecided(message: &Message) -> No {
+    let id = message.id().unwrap_or_default();
+    let detail = format!(
+        "a message of id {id:?} is on its way, and on the journal's own thread nobody can wait for it"
+    );
+    no(Reason::Journal, detail)
 }
 
 fn duplicate(message: &Message, first: Receipt) -> No {

@@ -1,6 +1,6 @@
 //! What a journal kept comes back, in order and rank, before anything new. P11.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::core::{Core, Helper};
@@ -12,7 +12,7 @@ use crate::session::Jots;
 use crate::store::{Journal, JournalError, RedbJournal, work};
 use crate::sync::on::{Thread, acting_as, become_kind, kind};
 use crate::sync::oneshot::{Latch, Waited, deadline};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, caught};
 use crate::time::Clock;
 use crate::watch::Event;
 
@@ -37,6 +37,9 @@ pub(super) struct Recovery {
     done: Latch,
 }
 
+/// What came back, and its receipts.
+pub(super) type Came = (Recovered, Vec<Receipt>);
+
 /// A journal of the host's own.
 pub(super) type Own = Box<dyn Journal>;
 
@@ -60,17 +63,21 @@ pub(super) fn open(
 }
 
 impl Engine {
-    /// Brings back what the journal kept, in order and rank, and calls `each` with a receipt of
+    /// Brings back what the journal kept, in order and rank, then calls `each` with a receipt of
     /// every message, also of the parked ones: theirs are settled. Call it once the handlers are
     /// set: what comes back may start at once. The first submit does it otherwise; schedules begin
     /// after it. Without a journal, or the second time, nothing happens.
     ///
-    /// Blocks while the journal is read. `each` must not submit.
+    /// Blocks while the journal is read.
     ///
     /// # Errors
-    /// `Journal` if an entry cannot be read: nothing is acknowledged then.
+    /// `Journal` if an entry cannot be read: nothing is acknowledged then, and nothing of it comes
+    /// back. `Closed` after a close.
     pub fn recover(&self, each: impl FnMut(&Receipt)) -> Result<Recovered, Error> {
-        self.core.recover(each)
+        let (came, receipts) = self.core.recover()?;
+        // P7: nobody waits for what the host does now.
+        receipts.iter().for_each(each);
+        Ok(came)
     }
 
     /// Why the journal takes nothing any more, if so: the engine has to be closed, and the journal
@@ -87,7 +94,7 @@ impl Core {
     pub(super) fn recovered(&self) {
         if self.recovery.is_some() && kind() != Thread::Journal {
             // An error is told to whoever submits: the line takes nothing then.
-            let _ = self.recover(|_| ());
+            let _ = self.recover();
         }
     }
 
@@ -97,29 +104,64 @@ impl Core {
         self.recovery.as_ref().is_none_or(done)
     }
 
-    fn recover(&self, each: impl FnMut(&Receipt)) -> Result<Recovered, Error> {
+    fn recover(&self) -> Result<Came, Error> {
         let (Some(recovery), Some(jots)) = (&self.recovery, &self.shared.jots) else {
-            return Ok(Recovered::default());
+            return Ok(Came::default());
         };
         let journal = recovery.waiting.lock().take();
         let Some(journal) = journal else {
             // Somebody else is at it, or was.
             let _ = recovery.done.wait_until(None);
-            return Ok(Recovered::default());
+            return jots
+                .line
+                .error()
+                .map_or_else(|| Ok(Came::default()), |error| Err(told(&error)));
         };
-        // A submit in `each` would wait for this very call.
-        let result = acting_as(Thread::Journal, None, || {
-            Returning { core: self, jots, journal: &*journal, each, came: Recovered::default() }
-                .all()
-        });
-        let result = result.map_err(|error| {
-            self.journal_failed(&error);
-            Error::Journal(error.to_string())
-        });
-        let result = result.and_then(|came| self.start_journal(journal).map(|()| came));
+        // A journal of the host's own that submits would wait for this very call.
+        let read = acting_as(Thread::Journal, None, || self.read(jots, &*journal));
+        let result = match read {
+            Ok(came) => self.start_journal(journal).map(|()| came),
+            Err(error) => {
+                caught::let_go(journal);
+                self.journal_failed(&error);
+                Err(told(&error))
+            }
+        };
         recovery.done.set();
         self.begin_schedules();
         result
+    }
+
+    /// Reads everything, or nothing comes back. P7: a journal may be the host's.
+    fn read(&self, jots: &Jots, journal: &dyn Journal) -> Result<Came, JournalError> {
+        let mut returning = Returning::new(self, jots, journal);
+        let read = caught::call(|| returning.all()).unwrap_or_else(|panic| {
+            let text = format!("{}: it panicked: {panic}", journal.name());
+            Err(JournalError::Damaged(text.into()))
+        });
+        match read {
+            Ok(()) => Ok(returning.go_on()),
+            Err(error) => {
+                returning.give_up();
+                Err(error)
+            }
+        }
+    }
+
+    /// Nothing comes back any more: whoever waits for it is told that the engine is closed.
+    pub(super) fn end_recovery(&self) {
+        let (Some(recovery), Some(jots)) = (&self.recovery, &self.shared.jots) else { return };
+        let journal = recovery.waiting.lock().take();
+        if let Some(journal) = journal {
+            caught::let_go(journal);
+            jots.line.over(&JournalError::Closed);
+            recovery.done.set();
+        }
+    }
+
+    /// Blocks until nobody brings anything back any more, at most until `until`.
+    pub(super) fn recovery_over(&self, until: Option<Instant>) -> bool {
+        self.recovery.as_ref().is_none_or(|r| r.done.wait_until(until) == Waited::Set)
     }
 
     /// Starts the journal's thread.
@@ -130,6 +172,9 @@ impl Core {
             become_kind(Thread::Journal);
             let Some(jots) = &shared.jots else { return };
             work(&jots.line, journal, sync, |error| say_failed(&shared, error));
+        });
+        let helper = helper.inspect_err(|error| {
+            self.journal_failed(&JournalError::Failed(error.to_string().into()));
         })?;
         self.helpers.lock().push(helper);
         Ok(())
@@ -140,6 +185,13 @@ impl Core {
         if let Some(jots) = &self.shared.jots {
             jots.line.over(error);
         }
+    }
+}
+
+fn told(error: &JournalError) -> Error {
+    match error {
+        JournalError::Closed => Error::Closed,
+        error => Error::Journal(error.to_string()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Without the feature `journal` nothing comes back; settings that name one are refused.
 
 use std::convert::Infallible;
+use std::time::Instant;
 
 use super::core::Core;
 use crate::config::Config;
@@ -27,6 +28,14 @@ pub(super) fn open(
 impl Core {
     #[allow(clippy::unused_self, reason = "with a journal it is used")]
     pub(super) fn recovered(&self) {}
+
+    #[allow(clippy::unused_self, reason = "with a journal it is used")]
+    pub(super) fn end_recovery(&self) {}
+
+    #[allow(clippy::unused_self, reason = "with a journal it is used")]
+    pub(super) fn recovery_over(&self, _: Option<Instant>) -> bool {
+        true
+    }
 
     #[allow(clippy::unused_self, reason = "with a journal it is used")]
     pub(super) fn is_recovered(&self) -> bool {

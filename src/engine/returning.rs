@@ -1,12 +1,12 @@
 //! One recovery on its way: each table of the journal is read, and each message takes its place.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::core::Core;
-use super::recover::Recovered;
+use super::recover::{Came, Recovered};
 use super::submit::lane_of;
 use crate::ingress::Entered;
-use crate::model::{Fate, Knobs, LaneId, Message, Outcome, RunId, Settled};
+use crate::model::{Cause, Fate, Knobs, LaneId, Message, Outcome, RunId, Settled};
 use crate::run::{CameBack, Receipt, Session, Shared};
 use crate::session::{Back, Cell, Jots, Landed, LastRun, Lines, reserve};
 use crate::store::{
@@ -17,12 +17,23 @@ use crate::sync::Arc;
 use crate::watch::{Count, Placement};
 
 /// One recovery, on its way.
-pub(super) struct Returning<'a, F> {
-    pub(super) core: &'a Core,
-    pub(super) jots: &'a Jots,
-    pub(super) journal: &'a dyn Journal,
-    pub(super) each: F,
-    pub(super) came: Recovered,
+pub(super) struct Returning<'a> {
+    core: &'a Core,
+    jots: &'a Jots,
+    journal: &'a dyn Journal,
+    came: Recovered,
+    receipts: Vec<Receipt>,
+    /// Where messages or lines came back; nothing of it goes its way before everything is back.
+    sessions: HashMap<Arc<str>, Arc<Session>>,
+    /// Numbers of parked messages whose places others have taken.
+    replaced: HashSet<u64>,
+}
+
+/// What a batch whose run had started was at the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Was {
+    Live,
+    Returned,
 }
 
 /// A message that was read, with the session that it goes to.
@@ -32,25 +43,47 @@ struct Read {
     past: CameBack,
 }
 
-impl<F: FnMut(&Receipt)> Returning<'_, F> {
-    pub(super) fn all(mut self) -> Result<Recovered, JournalError> {
+impl<'a> Returning<'a> {
+    pub(super) fn new(core: &'a Core, jots: &'a Jots, journal: &'a dyn Journal) -> Self {
+        let (came, receipts) = (Recovered::default(), Vec::new());
+        let (sessions, replaced) = (HashMap::new(), HashSet::new());
+        Self { core, jots, journal, came, receipts, sessions, replaced }
+    }
+
+    /// Everything takes its place.
+    pub(super) fn all(&mut self) -> Result<(), JournalError> {
         let marks = Marks::all(self.journal)?;
         self.numbers(&marks)?;
         self.ids()?;
         self.knobs()?;
-        let sessions = self.lines()?;
-        // By rank, so that whoever starts first finds everything that goes before it.
-        self.started(&marks)?;
+        self.lines()?;
+        let parked = self.started(&marks)?;
         for (rank, back) in [(Mark::Urgent, Back::Urgent), (Mark::Steer, Back::Steer)] {
             self.ranked(&marks, &rank, back)?;
         }
         self.turns(&marks)?;
-        for session in sessions {
-            // Lines for which no message came back go.
-            let now = self.shared().now();
-            self.shared().transition(&session, now, |m, cx| (m.notice_door(cx), ()));
+        parked.into_iter().for_each(|read| self.held(read));
+        Ok(())
+    }
+
+    /// Everything is back, and goes its way; lines for which no message came back go.
+    pub(super) fn go_on(mut self) -> Came {
+        let shared = self.shared();
+        for session in self.sessions.values() {
+            shared.transition(session, shared.now(), |m, cx| (m.all_back(cx), ()));
         }
-        Ok(self.came)
+        let pending = self.receipts.iter().filter(|r| r.settled().is_none()).count();
+        self.came.pending = pending as u64;
+        self.receipts.iter().for_each(|receipt| self.core.adopt(receipt));
+        (self.came, self.receipts)
+    }
+
+    /// What is back already is returned: the journal has it.
+    pub(super) fn give_up(self) {
+        let shared = self.shared();
+        for session in self.sessions.values() {
+            shared.transition(session, shared.now(), |m, cx| (m.close(Cause::Close, cx).0, ()));
+        }
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -70,7 +103,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         };
         self.shared().skip_run_ids(marks.values().map(run).max().unwrap_or(0));
         self.jots.line.begin_at(next);
-        self.jots.line.push(vec![reserve(next)], None);
+        self.jots.line.push(vec![reserve(next)]);
         Ok(())
     }
 
@@ -82,7 +115,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
             let (number, known): (_, Known) = (number_of(key)?, decode(value)?);
             run = run.max(known.run.unwrap_or(0));
             if self.jots.since(known.at) >= inbound.dedupe_window {
-                self.jots.line.push(vec![take(Table::Ids, number)], None);
+                self.jots.line.push(vec![take(Table::Ids, number)]);
                 return Ok(());
             }
             self.jots.knows(known.at, number);
@@ -114,15 +147,18 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
     fn knobs(&self) -> Result<(), JournalError> {
         self.journal.read(Table::Knobs, &mut |key, value| {
             let knobs: Knobs = decode(value)?;
-            let _ = self.core.overrides.put_back(self.shared(), text(key)?, knobs);
+            let key = text(key)?;
+            if let Err(error) = self.core.overrides.put_back(self.shared(), key, knobs) {
+                log::warn!(target: "laneq", "the settings of session {key:?} are left out: {error}");
+            }
             Ok(())
         })
     }
 
-    /// Lines about messages that gave way; answers their sessions, which nothing holds yet.
-    fn lines(&self) -> Result<Vec<Arc<Session>>, JournalError> {
-        let mut sessions = Vec::new();
-        self.journal.read(Table::Lines, &mut |key, value| {
+    /// Lines about messages that gave way.
+    fn lines(&mut self) -> Result<(), JournalError> {
+        let journal = self.journal;
+        journal.read(Table::Lines, &mut |key, value| {
             let session = self.shared().table.session(text(key)?);
             for Summary { authority, source, lines, count } in decode::<Vec<Summary>>(value)? {
                 let mut like = Message::new(Arc::clone(&session.key), "");
@@ -131,37 +167,54 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
                 let like = Arc::new(Cell::new(like, session.serial, LaneId(0)));
                 session.lock().machine.bring_back_lines(&like, Lines { lines, count });
             }
-            sessions.push(session);
+            self.holds(&session);
             Ok(())
-        })?;
-        Ok(sessions)
+        })
     }
 
-    /// Batches whose run a crash interrupted, and messages that were parked before.
-    fn started(&mut self, marks: &HashMap<u64, Marks>) -> Result<(), JournalError> {
+    fn holds(&mut self, session: &Arc<Session>) {
+        if !self.sessions.contains_key(&session.key) {
+            self.sessions.insert(Arc::clone(&session.key), Arc::clone(session));
+        }
+    }
+
+    /// Batches whose run a crash interrupted; answers the messages that were parked before.
+    fn started(&mut self, marks: &HashMap<u64, Marks>) -> Result<Vec<Read>, JournalError> {
         let mut numbers: Vec<_> = marks.keys().copied().collect();
         numbers.sort_unstable();
+        let mut parked = Vec::new();
         let mut batches: BTreeMap<(Arc<str>, u64), (Mark, Vec<Read>)> = BTreeMap::new();
         for number in numbers {
             let own = &marks[&number];
             let Some(read) = self.message(number, own)? else {
                 // The last words about a message that is gone.
-                self.jots.line.push(removal(number).collect(), None);
+                self.jots.line.push(removal(number).collect());
                 continue;
             };
             if own.parked.is_some() {
-                self.held(read);
+                parked.push(read);
             } else if let Some(mark @ Mark::Started { run, .. }) = &own.started {
                 let key = (Arc::clone(&read.session.key), *run);
                 batches.entry(key).or_insert_with(|| (mark.clone(), Vec::new())).1.push(read);
             }
         }
-        batches.into_values().for_each(|(mark, reads)| self.batch(&mark, reads));
-        Ok(())
+        let mut batches: Vec<_> = batches.into_values().collect();
+        // The last run of a key first: it was the live one, all others were returned.
+        let at = |(mark, _): &(Mark, _)| match mark {
+            Mark::Started { at, .. } => *at,
+            _ => 0,
+        };
+        batches.sort_by_key(|batch| std::cmp::Reverse(at(batch)));
+        let mut live = HashSet::new();
+        for (mark, reads) in batches {
+            let first = reads.first().is_some_and(|r| live.insert(Arc::clone(&r.session.key)));
+            self.batch(&mark, reads, if first { Was::Live } else { Was::Returned });
+        }
+        Ok(parked)
     }
 
     /// A batch runs again, unless its runs were interrupted too often.
-    fn batch(&mut self, mark: &Mark, mut reads: Vec<Read>) {
+    fn batch(&mut self, mark: &Mark, mut reads: Vec<Read>, was: Was) {
         let Mark::Started { run, attempt, interrupted, .. } = *mark else { return };
         let interrupted = interrupted + 1;
         reads.iter_mut().for_each(|read| read.cell.interrupted = interrupted);
@@ -172,7 +225,13 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
             }
             return;
         }
+        self.came.retried += reads.len() as u64;
+        if was == Was::Returned {
+            // One batch can wait to be retried; these go next.
+            return reads.into_iter().for_each(|read| self.one(read, Back::Steer));
+        }
         let Some(session) = reads.first().map(|read| Arc::clone(&read.session)) else { return };
+        self.holds(&session);
         let past: Vec<_> = reads.iter().map(|read| read.past).collect();
         let cells: Vec<_> = reads.into_iter().map(|read| Arc::new(read.cell)).collect();
         cells.iter().for_each(|cell| self.count(cell));
@@ -180,7 +239,6 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         let (shared, own) = (Arc::clone(self.shared()), cells.clone());
         let landed =
             shared.transition(&session, shared.now(), |m, cx| m.bring_back_batch(own, last, cx));
-        self.came.retried += cells.len() as u64;
         for ((cell, landed), past) in cells.iter().zip(landed).zip(past) {
             self.came_back(cell, landed, past);
         }
@@ -188,6 +246,9 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
 
     fn held(&mut self, read: Read) {
         let cell = Arc::new(read.cell);
+        if self.replaced.contains(&cell.journaled) {
+            return self.jots.line.push(removal(cell.journaled).collect());
+        }
         self.jots.parks(&cell);
         self.jots.takes_up(&cell.message);
         let (fate, run, outcome, reply) = (Fate::Parked, None, None, None);
@@ -195,7 +256,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         self.came.held += 1;
         let receipt = of(&cell, nowhere(), read.past);
         self.known(&receipt);
-        (self.each)(&receipt);
+        self.receipts.push(receipt);
     }
 
     fn ranked(
@@ -229,7 +290,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         })
     }
 
-    fn message(&self, number: u64, own: &Marks) -> Result<Option<Read>, JournalError> {
+    fn message(&mut self, number: u64, own: &Marks) -> Result<Option<Read>, JournalError> {
         let value = self.journal.get(Table::Messages, &number.to_be_bytes())?;
         let value = value.as_deref();
         value.map(|value| Ok(self.read(number, own, decode(value)?))).transpose()
@@ -237,7 +298,8 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
 
     /// A message as it was, with what is left of its time. A wall clock that was put back gives it
     /// no more than it had.
-    fn read(&self, number: u64, own: &Marks, sent: Sent<'_>) -> Read {
+    fn read(&mut self, number: u64, own: &Marks, sent: Sent<'_>) -> Read {
+        self.replaced.extend(sent.replaces);
         let shared = self.shared();
         let (ttl, depth, attempts) = (sent.ttl, sent.depth, sent.attempts);
         let waited = self.jots.since(sent.accepted);
@@ -271,6 +333,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
     }
 
     fn one(&mut self, read: Read, back: Back) {
+        self.holds(&read.session);
         let (shared, cell) = (Arc::clone(self.shared()), Arc::new(read.cell));
         self.count(&cell);
         let landed =
@@ -290,10 +353,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
     fn came_back(&mut self, cell: &Arc<Cell>, landed: Landed, past: CameBack) {
         let receipt = of(cell, landed, past);
         self.known(&receipt);
-        if receipt.settled().is_none() {
-            self.came.pending += 1;
-        }
-        (self.each)(&receipt);
+        self.receipts.push(receipt);
     }
 }
 

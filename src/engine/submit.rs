@@ -268,12 +268,7 @@ pub(super) fn enter(
             shared.counters.add(Count::Accepted, 1);
             Ok(Receipt::of(&cell, landed))
         }
-        Err(NotAdmitted { reason, detail }) => {
-            if let Some(jots) = &shared.jots {
-                jots.refused(&cell);
-            }
-            Err((turned_away(shared, cell), no(reason, detail)))
-        }
+        Err(NotAdmitted { reason, detail }) => Err((turned_away(shared, cell), no(reason, detail))),
     }
 }
 

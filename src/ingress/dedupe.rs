@@ -5,12 +5,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use crate::config::Inbound;
 use crate::model::{Fate, Message, Route};
 use crate::run::Receipt;
 use crate::session::{Wake, Watch};
-use crate::sync::oneshot::Latch;
+use crate::sync::on::{Thread, kind};
+use crate::sync::oneshot::{Latch, Waited, deadline};
 use crate::sync::{Arc, Mutex};
 use crate::time::Moment;
 
@@ -72,6 +74,8 @@ pub(crate) enum Entered {
     First(Claim),
     /// This one came first.
     Duplicate(Receipt),
+    /// Another is on its way through the journal, and this is the journal's own thread.
+    Undecided,
 }
 
 /// An id whose message is about to be admitted; dropped without [`land`](Self::land), it is
@@ -93,7 +97,7 @@ enum Look {
 
 impl Dedupe {
     /// Looks a message up, and claims its id if it is the first. May wait for the claim of
-    /// another thread, which is as short as a session's lock.
+    /// another thread, which is as short as a session's lock; with a journal, as a commit.
     pub(crate) fn enter(
         self: &Arc<Self>,
         knobs: &Inbound,
@@ -110,6 +114,11 @@ impl Dedupe {
             let (look, number, slot) = self.look(print, knobs, now());
             if let Look::Claimed = look {
                 return Entered::First(Claim { dedupe: Arc::clone(self), print, number, slot });
+            }
+            if kind() == Thread::Journal
+                && slot.decided.wait_until(deadline(Duration::ZERO)) != Waited::Set
+            {
+                return Entered::Undecided;
             }
             // Set by all means: a claim that is dropped sets it, too.
             let _ = slot.decided.wait_until(None);
@@ -281,14 +290,14 @@ mod tests {
     fn claim(dedupe: &Arc<Dedupe>, id: &str, entries: usize, seconds: u64) -> Claim {
         match dedupe.enter(&knobs(entries), &message(id), || at(seconds)) {
             Entered::First(claim) => claim,
-            Entered::Exempt | Entered::Duplicate(_) => panic!("{id} is new"),
+            _ => panic!("{id} is new"),
         }
     }
 
     fn first(dedupe: &Arc<Dedupe>, id: &str) -> Receipt {
         match dedupe.enter(&knobs(10), &message(id), || at(0)) {
             Entered::Duplicate(first) => first,
-            Entered::Exempt | Entered::First(_) => panic!("{id} is known"),
+            _ => panic!("{id} is known"),
         }
     }
 
@@ -345,7 +354,7 @@ mod tests {
                     };
                     match dedupe.enter(&knobs(10), &message("x"), asked) {
                         Entered::Duplicate(first) => Some(first.id()),
-                        Entered::First(_) | Entered::Exempt => None,
+                        _ => None,
                     }
                 };
                 let waiter = scope.spawn(asks);

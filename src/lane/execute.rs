@@ -60,7 +60,7 @@ impl<'a> Execution<'a> {
     ) -> After {
         let timed = started.admitted.is_some();
         self.begin(run, &started);
-        let (end, due) = match self.count_attempt(&started) {
+        let (end, due) = match self.count_attempt(run, &started) {
             Ok(()) => self.call(run, started),
             Err(error) => self.give_back(run, started, &error),
         };
@@ -88,13 +88,21 @@ impl<'a> Execution<'a> {
     }
 
     /// P11: with a journal, an attempt is counted before it begins. Blocks for the commit.
-    pub(super) fn count_attempt(&self, started: &Started<Closure>) -> Result<(), JournalError> {
-        match (&self.shared.jots, &started.work) {
-            (Some(jots), Work::Messages(batch)) => {
-                jots.started(batch, started.run, started.attempt)
-            }
-            _ => Ok(()),
+    pub(super) fn count_attempt(
+        &self,
+        run: &Run,
+        started: &Started<Closure>,
+    ) -> Result<(), String> {
+        let (Some(jots), Work::Messages(batch)) = (&self.shared.jots, &started.work) else {
+            return Ok(());
+        };
+        let error = |error: JournalError| error.to_string();
+        jots.started(batch, started.run, started.attempt).map_err(error)?;
+        // P1: nobody begins to execute what was abandoned meanwhile.
+        if run.session().signal() >> 8 != started.run.get() {
+            return Err("it was abandoned meanwhile".to_owned());
         }
+        Ok(())
     }
 
     /// A run whose start the journal did not take does not start: its batch is returned, and the
@@ -103,7 +111,7 @@ impl<'a> Execution<'a> {
         &self,
         run: &mut Run,
         started: Started<Closure>,
-        error: &JournalError,
+        error: &str,
     ) -> (End, Due) {
         let (id, now) = (started.run, self.shared.now());
         let due = match &started.work {
@@ -172,7 +180,19 @@ impl<'a> Execution<'a> {
             run.session(),
             now,
             |machine, cx| machine.finish(id, end, slice.as_ref(), cx),
-            |finished| run.transcribe_end(reply.as_ref(), finished, now),
+            |finished| {
+                run.transcribe_end(reply.as_ref(), finished, now);
+                let Finished::Ended(ended, _) = finished else { return };
+                if timed {
+                    self.door.run.record(now.since(ended.started));
+                }
+                self.shared.counters.add(Count::Run(ended.outcome), 1);
+                // P11: the journal hears of the end before another worker can tell it of the
+                // session's next start.
+                if let Due::Batch(batch) = &due {
+                    self.tell_batch(run, ended, batch, reply);
+                }
+            },
         );
         match finished {
             Finished::Stale => {
@@ -180,19 +200,15 @@ impl<'a> Execution<'a> {
                 After::Replaced
             }
             Finished::Ended(ended, next) => {
-                if timed {
-                    self.door.run.record(self.now.since(ended.started));
-                }
                 let slot = ended.slot;
-                self.tell(run, &ended, due, reply);
+                self.tell(run, &ended, due);
                 next.map_or(After::Over(slot), After::Next)
             }
         }
     }
 
-    /// Tells the counters and the receipts. P4.
-    fn tell(&self, run: &Run, ended: &Ended, due: Due, reply: Option<Reply>) {
-        self.shared.counters.add(Count::Run(ended.outcome), 1);
+    /// Tells the receipt of a closure. P4.
+    fn tell(&self, run: &Run, ended: &Ended, due: Due) {
         let Some(fate) = ended.fate else { return };
         match due {
             Due::Fired => self.shared.book(fate, 1, 0),
@@ -200,19 +216,14 @@ impl<'a> Execution<'a> {
                 closure.tell(settled(run, ended, fate));
                 self.shared.book(fate, 1, 0);
             }
-            Due::Batch(batch) => self.tell_batch(run, ended, fate, &batch, reply),
+            Due::Batch(_) => {}
         }
         self.shared.nudge_drain();
     }
 
-    fn tell_batch(
-        &self,
-        run: &Run,
-        ended: &Ended,
-        fate: Fate,
-        batch: &Arc<Batch>,
-        mut reply: Option<Reply>,
-    ) {
+    /// Tells the receipts of a batch, then the journal. P4.
+    fn tell_batch(&self, run: &Run, ended: &Ended, batch: &Arc<Batch>, mut reply: Option<Reply>) {
+        let Some(fate) = ended.fate else { return };
         let bytes: usize = batch.iter().map(|cell| cell.message.bytes()).sum();
         let attempt = run.attempt();
         for (idx, cell) in batch.iter().enumerate() {

@@ -57,7 +57,7 @@ impl Port {
             Work::Messages(_) => {
                 let mut execution = Execution::new(&self.staff, &self.shared, door, now);
                 execution.begin(&run, &started);
-                if let Err(error) = execution.count_attempt(&started) {
+                if let Err(error) = execution.count_attempt(&run, &started) {
                     let (end, due) = execution.give_back(&mut run, started, &error);
                     let after = execution.finish(&run, &end, due, true, None);
                     self.over(door, id, &after);

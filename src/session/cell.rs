@@ -189,6 +189,10 @@ pub(crate) struct Cell {
     seen: AtomicU8,
     /// 1 once it was accepted as a steer-backlog. Written under the session's lock.
     half: AtomicU8,
+    /// 1 once the journal is about to forget it. Read under the lock of the journal's line, which
+    /// is taken after it is written.
+    #[cfg_attr(not(feature = "journal"), allow(dead_code, reason = "nothing reads it then"))]
+    gone: AtomicU8,
 }
 
 impl Cell {
@@ -209,6 +213,7 @@ impl Cell {
             summary: None,
             seen: AtomicU8::new(0),
             half: AtomicU8::new(0),
+            gone: AtomicU8::new(0),
         }
     }
 
@@ -228,6 +233,17 @@ impl Cell {
 
     pub(crate) fn mark_half(&self) {
         self.half.store(1, Ordering::Relaxed);
+    }
+
+    /// Whether a journal has nothing of it, or is about to forget it.
+    #[cfg(feature = "journal")]
+    pub(crate) fn is_gone(&self) -> bool {
+        self.journaled == 0 || self.gone.load(Ordering::Relaxed) == 1
+    }
+
+    #[cfg(feature = "journal")]
+    pub(crate) fn mark_gone(&self) {
+        self.gone.store(1, Ordering::Relaxed);
     }
 
     /// `ttl` runs to the first start or to the delivery.

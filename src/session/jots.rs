@@ -1,16 +1,18 @@
 //! What the journal is told of a message's way, and in which words. The machine knows nothing of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use super::batch::Batch;
 use super::cell::{Cell, Place};
 use super::overflow::LinesLike;
+use super::parked::{Parked, ParkedAll};
 use crate::config::Inbound;
 use crate::model::{Fate, Knobs, Message, MessageId, Mode, Outcome, RunId};
 pub(crate) use crate::store::JournalError;
 use crate::store::{
-    Change, Known, Line, Mark, Sent, Summary, Table, Then, encode, millis, put, removal, take,
+    Change, Known, Line, Mark, Sent, Summary, Table, Then, Urgency, encode, millis, put, removal,
+    take,
 };
 use crate::sync::oneshot::Slot;
 use crate::sync::{Arc, Mutex};
@@ -33,15 +35,24 @@ pub(crate) struct Jots {
     /// Estimated bytes in the file. P9.
     bytes: Quota,
     most: u64,
-    /// Numbers of parked messages, by id and key. A leaf lock.
-    parked: Mutex<HashMap<ParkedAs, u64>>,
+    parked: ParkedAll,
     /// Ids of settled messages that are still known, oldest first: when, and under which number.
     /// A leaf lock.
     known: Mutex<VecDeque<(u64, u64)>>,
 }
 
-/// Parked messages are asked for by their id.
-type ParkedAs = Box<str>;
+/// What the journal has of a message that nobody has admitted yet.
+pub(crate) struct Entry {
+    number: u64,
+    weight: u64,
+    /// The parked message whose place it takes.
+    old: Option<Parked>,
+}
+
+/// Whether nothing is wrong with the journal but that it is closed.
+pub(crate) fn is_closed(error: &JournalError) -> bool {
+    *error == JournalError::Closed
+}
 
 /// Numbers that are reserved at once, so that none is ever used twice.
 const RESERVE: u64 = 1024;
@@ -67,7 +78,7 @@ impl Jots {
             clock,
             bytes: Quota::new(max_bytes / 2),
             most: max_bytes,
-            parked: Mutex::default(),
+            parked: ParkedAll::default(),
             known: Mutex::default(),
         }
     }
@@ -83,7 +94,7 @@ impl Jots {
         cell: Cell,
         lane: &str,
         mode: Mode,
-        enter: impl FnOnce(Arc<Cell>, Result<(), JournalError>) + Send + 'static,
+        enter: impl FnOnce(Arc<Cell>, Entry, Result<(), JournalError>) + Send + 'static,
     ) -> Result<MessageId, (Cell, JournalError)> {
         let weight = weight(&cell.message);
         if self.bytes.take(weight) == Room::Full {
@@ -98,9 +109,12 @@ impl Jots {
         (sent.depth, sent.accepted) = (cell.depth, millis(self.now()));
         sent.ttl = cell.expires.map(|at| at.since(self.clock.now()));
         sent.line = cell.summary.as_deref().map(Into::into);
+        // It stays in the file until this one is admitted, whose record names it.
+        let old = self.parked.take(&cell.message);
+        sent.replaces = old.as_ref().map(|old| old.number);
         let record = encode(&sent);
         drop(sent);
-        let old = cell.message.requeued_from().and_then(|id| self.parked.lock().remove(id));
+        let mut entry = Some(Entry { number: 0, weight, old });
         let (mut cell, mut id) = (Some(cell), MessageId::Made(0, 0));
         let pushed = self.line.push_message(|number| {
             let mut cell = cell.take().expect("called once");
@@ -111,29 +125,48 @@ impl Jots {
             if number.is_multiple_of(RESERVE) {
                 changes.push(reserve(number));
             }
-            // One commit: it is never parked and requeued, nor neither of them.
-            changes.extend(old.into_iter().flat_map(removal));
             let cell = Arc::new(cell);
-            let then: Then = Box::new(move |result| enter(cell, result));
+            let mut entry = entry.take().expect("called once");
+            entry.number = number;
+            let then: Then = Box::new(move |result| enter(cell, entry, result));
             (changes, then)
         });
-        match (pushed, cell) {
-            (Err(error), Some(cell)) => {
-                self.bytes.give(weight);
+        match (pushed, cell, entry) {
+            (Err(error), Some(cell), Some(entry)) => {
+                self.not_written(entry);
                 Err((cell, error))
             }
             _ => Ok(id),
         }
     }
 
+    /// It was admitted: the parked one whose place it takes goes.
+    pub(crate) fn admitted(&self, entry: Entry) {
+        if let Some(old) = entry.old {
+            self.bytes.give(old.weight);
+            self.line.push(removal(old.number).collect());
+        }
+    }
+
+    /// It was not committed, and is the host's again.
+    pub(crate) fn not_written(&self, entry: Entry) {
+        self.bytes.give(entry.weight);
+        if let Some(old) = entry.old {
+            self.parked.put(old);
+        }
+    }
+
+    /// A message that was committed was refused after all. `then` tells the host, to whom it
+    /// belongs again: not before it is out of the file, or it could come back.
+    pub(crate) fn refused(&self, entry: Entry, then: impl FnOnce() + Send + 'static) {
+        let changes = removal(entry.number).collect();
+        self.not_written(entry);
+        self.line.push_made(Urgency::Mark, || changes, Some(Box::new(|_| then())));
+    }
+
     /// What is in the line is written, and then the file is closed.
     pub(crate) fn end(&self) {
         self.line.end();
-    }
-
-    /// A message that was committed was refused after all: it is the host's again.
-    pub(crate) fn refused(&self, cell: &Cell) {
-        self.remove(cell, None, None);
     }
 
     /// Where an accepted message landed, if its place is not simply its turn.
@@ -143,12 +176,18 @@ impl Jots {
             Place::Inbox => Mark::Steer,
             _ => return,
         };
-        self.line.push(vec![mark.put(cell.journaled)], None);
+        self.mark(cell, &mark);
     }
 
     /// The steer half of a steer-backlog was delivered.
     pub(crate) fn seen(&self, cell: &Cell) {
-        self.line.push(vec![Mark::Seen.put(cell.journaled)], None);
+        self.mark(cell, &Mark::Seen);
+    }
+
+    /// Another thread may have taken the message out meanwhile: then the mark would stay for ever.
+    fn mark(&self, cell: &Cell, mark: &Mark) {
+        let change = || (!cell.is_gone()).then(|| mark.put(cell.journaled));
+        self.line.push_made(Urgency::Mark, || change().into_iter().collect(), None);
     }
 
     /// Attempts are counted before a run starts: blocks until that is committed.
@@ -163,10 +202,12 @@ impl Jots {
             let interrupted = cell.interrupted;
             Mark::Started { run, attempt, interrupted, at }.put(cell.journaled)
         };
-        let changes = batch.iter().filter(|cell| cell.journaled > 0).map(mark).collect();
+        // An abandon may have taken them out meanwhile.
+        let changes = || batch.iter().filter(|cell| !cell.is_gone()).map(mark).collect();
         let slot = Arc::new(Slot::default());
         let told = Arc::clone(&slot);
-        self.line.push(changes, Some(Box::new(move |result| told.set(result))));
+        let then: Then = Box::new(move |result| told.set(result));
+        self.line.push_made(Urgency::Start, changes, Some(then));
         slot.take_until(None).unwrap_or(Err(JournalError::Closed))
     }
 
@@ -183,7 +224,7 @@ impl Jots {
                 let at = millis(self.now());
                 let mark = Mark::Parked { attempt, outcome, at };
                 self.parks(cell);
-                self.line.push(vec![mark.put(cell.journaled)], None);
+                self.mark(cell, &mark);
             }
             _ => {
                 let known = self.known(cell, fate, run, outcome, inbound);
@@ -195,7 +236,7 @@ impl Jots {
 
     /// It can be asked for by its id from now on.
     pub(crate) fn parks(&self, cell: &Cell) {
-        self.parked.lock().insert(cell.id().to_string().into(), cell.journaled);
+        self.parked.put(Parked::of(cell, weight(&cell.message)));
     }
 
     /// What a file that is opened holds already.
@@ -239,21 +280,22 @@ impl Jots {
             self.known.lock().push_back((known.at, number));
         }
         self.bytes.give(weight(&cell.message));
-        self.line.push(changes, None);
+        cell.mark_gone();
+        self.line.push(changes);
     }
 
     /// Takes out the ids that are known no longer: those older than the window, or beyond the
     /// bound. P9.
     fn forget(&self, inbound: &Inbound) {
-        let window = u64::try_from(inbound.dedupe_window.as_millis()).unwrap_or(u64::MAX);
-        let old = millis(self.now()).saturating_sub(window);
+        let now = millis(self.now());
+        let old = |at: u64| Duration::from_millis(now.saturating_sub(at)) >= inbound.dedupe_window;
         let mut known = self.known.lock();
         let beyond = known.len().saturating_sub(inbound.dedupe_entries);
-        let n = beyond.max(known.iter().take_while(|(at, _)| *at <= old).count());
+        let n = beyond.max(known.iter().take_while(|(at, _)| old(*at)).count());
         let changes: Vec<_> = known.drain(..n).map(|(_, n)| take(Table::Ids, n)).collect();
         drop(known);
         if !changes.is_empty() {
-            self.line.push(changes, None);
+            self.line.push(changes);
         }
     }
 
@@ -280,7 +322,7 @@ impl Jots {
     }
 
     fn keep(&self, table: Table, key: &str, value: Option<Box<[u8]>>) {
-        self.line.push(vec![Change { table, key: key.as_bytes().into(), value }], None);
+        self.line.push(vec![Change { table, key: key.as_bytes().into(), value }]);
     }
 
     /// How long ago, by the wall clock; a clock that was put back shows no negative time.

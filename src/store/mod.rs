@@ -21,8 +21,8 @@ pub use journal::{
 };
 #[cfg(feature = "journal")]
 pub(crate) use journal::{
-    Known, Line, Mark, Marks, Sent, Summary, Then, decode, encode, millis, number_of, put, removal,
-    take, work,
+    Known, Line, Mark, Marks, Sent, Summary, Then, Urgency, decode, encode, millis, number_of, put,
+    removal, take, work,
 };
 #[cfg(feature = "transcripts")]
 pub use name::{file_name, session_uuid};

@@ -27,6 +27,20 @@ mod p10_idle_sessions_cost_nothing;
 mod p11_file;
 #[cfg(feature = "journal")]
 mod p11_recovery;
+#[cfg(all(feature = "journal", feature = "cron"))]
+mod p11_cron;
+#[cfg(feature = "journal")]
+mod p11_errors;
+#[cfg(feature = "journal")]
+mod p11_ends;
+#[cfg(feature = "journal")]
+mod p11_order;
+#[cfg(feature = "journal")]
+mod p11_parked;
+#[cfg(feature = "journal")]
+mod p11_storm;
+#[cfg(feature = "journal")]
+mod p11_threads;
 #[cfg(feature = "journal")]
 mod paper;
 mod p12_abandon;

@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 
-use laneq::{Change, Each, Journal, JournalError, Table};
+use laneq::{
+    Change, Config, Each, Engine, Journal, JournalError, ManualClock, Receipt, Recovered, Table,
+};
+
+use crate::stage::bench_of;
+use crate::support::{Bench, Gate, until};
 
 type Entries = BTreeMap<(u8, Box<[u8]>), Box<[u8]>>;
 
@@ -14,6 +19,8 @@ struct Sheet {
     /// What the next commits answer, in place of success.
     fails: Vec<JournalError>,
     held: bool,
+    /// The next commit panics.
+    panics: bool,
     /// Commits that wait for the pen.
     waiting: usize,
 }
@@ -60,9 +67,38 @@ impl Paper {
         self.sheet().fails.push(error);
     }
 
+    /// The next commit, or look, panics.
+    pub fn panic(&self) {
+        self.sheet().panics = true;
+    }
+
     /// How many changes each commit so far had.
     pub fn commits(&self) -> Vec<usize> {
         self.sheet().commits.clone()
+    }
+
+    /// Writes an entry behind the engine's back.
+    pub fn scribble(&self, table: Table, key: &[u8], value: &[u8]) {
+        self.sheet().entries.insert((number(table), key.into()), value.into());
+    }
+
+    /// The keys of a table.
+    pub fn keys(&self, table: Table) -> Vec<Box<[u8]>> {
+        let sheet = self.sheet();
+        let own = sheet.entries.keys().filter(|(t, _)| *t == number(table));
+        own.map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Numbers of messages that have marks, and nothing else.
+    pub fn strays(&self) -> Vec<Box<[u8]>> {
+        let messages = self.keys(Table::Messages);
+        let marks = self.keys(Table::Marks).into_iter();
+        marks.filter(|key| !messages.iter().any(|number| key.starts_with(number))).collect()
+    }
+
+    /// Blocks until a table has this many entries.
+    pub fn until_len(&self, table: Table, len: usize) {
+        until("the journal has been told", || self.len(table) == len);
     }
 
     /// How many entries a table has.
@@ -78,6 +114,10 @@ impl Journal for Paper {
         self.0.1.notify_all();
         let mut sheet = self.0.1.wait_while(sheet, |s| s.held).expect("no panic under it");
         sheet.waiting -= 1;
+        if std::mem::take(&mut sheet.panics) {
+            drop(sheet);
+            std::panic::resume_unwind(Box::new("planned panic"));
+        }
         if !sheet.fails.is_empty() {
             return Err(sheet.fails.remove(0));
         }
@@ -94,6 +134,9 @@ impl Journal for Paper {
 
     fn read(&self, table: Table, each: &mut Each<'_>) -> Result<(), JournalError> {
         let entries = self.sheet().entries.clone();
+        if std::mem::take(&mut self.sheet().panics) {
+            std::panic::resume_unwind(Box::new("planned panic"));
+        }
         let mut own = entries.iter().filter(|((t, _), _)| *t == number(table));
         own.try_for_each(|((_, key), value)| each(key, value))
     }
@@ -105,4 +148,27 @@ impl Journal for Paper {
     fn name(&self) -> &'static str {
         "paper"
     }
+}
+
+/// A life of an engine over this journal, on this clock: nothing is back yet.
+pub fn life(paper: &Paper, config: Config, clock: &ManualClock) -> Bench {
+    let builder = Engine::builder(config).clock(clock.clone());
+    let engine = builder.journal(Box::new(paper.clone())).start().expect("the settings are fine");
+    let (gate, handler) = Gate::new();
+    let bench = bench_of(engine, move |run| handler.handle(run));
+    Bench { gate, ..bench }
+}
+
+impl Bench {
+    /// What comes back, as it is called.
+    pub fn back(&self) -> (Recovered, Vec<Receipt>) {
+        let mut receipts = Vec::new();
+        let came = self.engine.recover(|receipt| receipts.push(receipt.clone()));
+        (came.expect("it can be read"), receipts)
+    }
+}
+
+/// The texts of messages.
+pub fn said(receipts: &[Receipt]) -> Vec<&str> {
+    receipts.iter().map(|r| r.message().expect("it is whole").text()).collect()
 }

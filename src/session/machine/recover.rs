@@ -2,7 +2,7 @@
 //! what a machine asks it to keep beside messages. P11.
 
 use super::{Cx, Door, Expiry, Machine};
-use crate::model::{Fate, Mode, Outcome, RunId};
+use crate::model::{Cause, Fate, Mode, Outcome, RunId};
 use crate::session::backlog::{Code, Joins};
 use crate::session::batch::Cells;
 use crate::session::cell::{Cell, Place};
@@ -35,7 +35,8 @@ pub(crate) struct LastRun {
 
 impl<C: Code> Machine<C> {
     /// A batch whose run a crash interrupted, or that waited to be retried: it runs again, at once,
-    /// before everything but an interrupt.
+    /// before everything but an interrupt. Like everything that is brought back, it goes its way
+    /// with `all_back`.
     pub(crate) fn bring_back_batch(
         &mut self,
         cells: Vec<Arc<Cell>>,
@@ -43,7 +44,6 @@ impl<C: Code> Machine<C> {
         cx: &Cx<'_>,
     ) -> (Next<C>, Vec<Landed>) {
         let mut next = Next::nothing();
-        self.settle(cx, &mut next);
         let landed = cells.iter().map(|cell| self.counted(cell, cx, &mut next)).collect();
         cells.iter().for_each(|cell| self.waits(cell));
         let batch = self.batch(Cells::Many(cells));
@@ -51,7 +51,6 @@ impl<C: Code> Machine<C> {
         let retry = Retry { batch, due: cx.now, run, attempt, outcome, error: None };
         let before = self.extra_mut().retry.replace(retry);
         assert!(before.is_none(), "P1: at most one run of a key was live");
-        self.rest(cx, &mut next);
         (next, landed)
     }
 
@@ -63,7 +62,6 @@ impl<C: Code> Machine<C> {
         cx: &Cx<'_>,
     ) -> (Next<C>, Landed) {
         let mut next = Next::nothing();
-        self.settle(cx, &mut next);
         let landed = self.counted(cell, cx, &mut next);
         match back {
             Back::Parked => self.give_fate(cx, &mut next, cell, Fate::Parked, None),
@@ -71,7 +69,6 @@ impl<C: Code> Machine<C> {
                 self.expires(cell);
                 self.waits(cell);
                 self.extra_mut().urgent.insert(Arc::clone(cell));
-                self.end_retry(cx, &mut next, Fate::Ran);
             }
             Back::Steer => {
                 self.expires(cell);
@@ -86,8 +83,23 @@ impl<C: Code> Machine<C> {
                 self.backlog.push(Self::entry(cell, joins));
             }
         }
-        self.rest(cx, &mut next);
         (next, landed)
+    }
+
+    /// Everything has its place again: the session goes its way, in one step, so that nobody saw
+    /// half of it. The end of the engine may have come first.
+    pub(crate) fn all_back(&mut self, cx: &Cx<'_>) -> Next<C> {
+        if cx.door == Door::Closed {
+            return self.close(Cause::Close, cx).0;
+        }
+        let mut next = Next::nothing();
+        self.settle(cx, &mut next);
+        if self.extra.as_deref().is_some_and(|extra| extra.urgent.live() > 0) {
+            // It had stopped that run.
+            self.end_retry(cx, &mut next, Fate::Ran);
+        }
+        self.rest(cx, &mut next);
+        next
     }
 
     /// The lines about messages that gave way before the end.

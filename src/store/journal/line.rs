@@ -9,12 +9,14 @@ use crate::sync::{Condvar, Mutex};
 /// What is done once an entry is committed, or is not to be: on the journal's thread, in order.
 pub(crate) type Then = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
 
-/// Whether an entry may share a commit with others where each message has its own.
+/// What an entry is, for whoever commits it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Urgency {
-    /// A message that is to be acknowledged.
+    /// A message that is to be acknowledged; it may have to have a commit of its own.
     Message,
-    /// Anything else.
+    /// A run that is to start: uncommitted, it does not.
+    Start,
+    /// What has happened: it is kept until a commit takes it.
     Mark,
 }
 
@@ -35,7 +37,8 @@ enum Life {
 
 struct State {
     waiting: Vec<Entry>,
-    next: u64,
+    /// None before what the journal kept is back: a number drawn then would be another's.
+    next: Option<u64>,
     life: Life,
 }
 
@@ -54,13 +57,13 @@ const GROUP_BYTES: usize = 16 << 20;
 
 impl Line {
     pub(crate) fn new() -> Self {
-        let state = State { waiting: Vec::new(), next: 1, life: Life::Open };
+        let state = State { waiting: Vec::new(), next: None, life: Life::Open };
         Self { state: Mutex::new(state), more: Condvar::new() }
     }
 
     /// The first number that is free; called before anybody draws one.
     pub(crate) fn begin_at(&self, next: u64) {
-        self.state.lock().next = next;
+        self.state.lock().next = Some(next);
     }
 
     /// Puts one message in: `make` gets its number.
@@ -70,8 +73,11 @@ impl Line {
     ) -> Result<(), JournalError> {
         let mut state = self.state.lock();
         state.may_push()?;
-        let number = state.next;
-        state.next += 1;
+        let Some(number) = state.next else {
+            let text = "what the journal kept is not back yet: call Engine::recover first";
+            return Err(JournalError::Failed(text.into()));
+        };
+        state.next = Some(number + 1);
         let (changes, then) = make(number);
         state.waiting.push(Entry { changes, then: Some(then), urgency: Urgency::Message });
         drop(state);
@@ -79,12 +85,24 @@ impl Line {
         Ok(())
     }
 
-    /// Puts changes in that nobody waits for, or with what is done then.
-    pub(crate) fn push(&self, changes: Vec<Change>, then: Option<Then>) {
+    /// Puts changes in that nobody waits for.
+    pub(crate) fn push(&self, changes: Vec<Change>) {
+        self.push_made(Urgency::Mark, || changes, None);
+    }
+
+    /// Puts changes in that `make` makes when it is their turn, with what is done once they are
+    /// committed, or are not to be. `make` must not lock.
+    pub(crate) fn push_made(
+        &self,
+        urgency: Urgency,
+        make: impl FnOnce() -> Vec<Change>,
+        then: Option<Then>,
+    ) {
         let mut state = self.state.lock();
         let over = state.may_push();
         if over.is_ok() {
-            state.waiting.push(Entry { changes, then, urgency: Urgency::Mark });
+            let changes = make();
+            state.waiting.push(Entry { changes, then, urgency });
             drop(state);
             self.more.notify_one();
             return;
@@ -202,10 +220,18 @@ mod tests {
     }
 
     #[test]
+    fn p11_no_number_is_drawn_before_what_the_journal_kept_is_back() {
+        let line = Line::new();
+        let early = line.push_message(|_| unreachable!("it has no number"));
+        assert!(matches!(early, Err(JournalError::Failed(text)) if text.contains("recover")));
+    }
+
+    #[test]
     fn p11_each_message_is_alone_where_it_is_to_be_and_marks_ride_along() {
         let line = Line::new();
+        line.begin_at(1);
         message(&line, 1);
-        line.push(Vec::new(), None);
+        line.push(Vec::new());
         message(&line, 1);
         message(&line, 1);
         let sizes: Vec<_> = (0..3).map(|_| line.next_group(true).expect("more").len()).collect();
@@ -215,6 +241,7 @@ mod tests {
     #[test]
     fn p11_after_the_end_what_is_there_is_written_and_after_a_failure_nothing_is() {
         let line = Line::new();
+        line.begin_at(1);
         message(&line, 1);
         line.end();
         assert_eq!(line.next_group(false).map(|g| g.len()), Some(1));

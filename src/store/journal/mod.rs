@@ -13,7 +13,7 @@ mod store;
 mod view;
 mod writer;
 
-pub(crate) use line::{Line, Then};
+pub(crate) use line::{Line, Then, Urgency};
 pub(crate) use records::{
     Known, Mark, Marks, Sent, Summary, decode, encode, millis, number_of, put, removal, take,
 };

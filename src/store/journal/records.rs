@@ -45,6 +45,9 @@ pub(crate) struct Sent<'a> {
     pub(crate) attempts: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requeued_from: Option<Cow<'a, str>>,
+    /// The number of the parked message whose place it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaces: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     knobs: Option<Cow<'a, Knobs>>,
     /// Levels of runs above it.
@@ -81,6 +84,7 @@ impl<'a> Sent<'a> {
             deadline: details.deadline,
             attempts,
             requeued_from: text(&details.requeued_from),
+            replaces: None,
             knobs: details.knobs.as_ref().map(Cow::Borrowed),
             depth: 0,
             line: None,

@@ -3,6 +3,7 @@
 use super::line::{Entry, Line, Urgency, tell};
 use super::store::{Change, Journal, JournalError};
 use crate::config::Sync;
+use crate::sync::caught;
 
 /// The thread's whole life. `failed` hears of an error, once in a row.
 pub(crate) fn work(
@@ -12,8 +13,11 @@ pub(crate) fn work(
     failed: impl Fn(&JournalError),
 ) {
     let mut last: Option<JournalError> = None;
+    // What has happened, and no commit has taken yet: it goes with the next.
+    let mut late = Vec::new();
     while let Some(group) = line.next_group(sync == Sync::Always) {
-        let error = write(&mut *journal, group).err();
+        late.extend(group);
+        let error = write(&mut *journal, &mut late).err();
         if error != last
             && let Some(error) = &error
         {
@@ -21,35 +25,62 @@ pub(crate) fn work(
         }
         if let Some(error) = error.clone().filter(JournalError::is_final) {
             // P11: nothing is acknowledged any more.
-            drop(journal);
+            caught::let_go(journal);
             return line.over(&error);
         }
         last = error;
     }
+    if !late.is_empty() {
+        // A last chance; what misses it happens again.
+        let _ = write(&mut *journal, &mut late);
+    }
     // The file is closed before anybody can know that the line is over.
-    drop(journal);
+    caught::let_go(journal);
     line.over(&JournalError::Closed);
 }
 
 /// Commits a group and tells it. What ends or marks messages may still find room where new ones
-/// do not: then it is tried once more without them.
-fn write(journal: &mut dyn Journal, group: Vec<Entry>) -> Result<(), JournalError> {
-    let result = commit(journal, &group);
+/// do not: then it is tried once more without them. What nobody may forget stays in the group.
+fn write(journal: &mut dyn Journal, group: &mut Vec<Entry>) -> Result<(), JournalError> {
+    let result = commit(journal, group);
     if !matches!(result, Err(JournalError::Full(_))) {
-        tell(group, &result);
+        told(group, &result);
         return result;
     }
     let (messages, marks): (Vec<_>, Vec<_>) =
-        group.into_iter().partition(|entry| entry.urgency == Urgency::Message);
+        group.drain(..).partition(|entry| entry.urgency == Urgency::Message);
     tell(messages, &result);
-    let second = commit(journal, &marks);
-    tell(marks, &second);
+    *group = marks;
+    let second = commit(journal, group);
+    told(group, &second);
     second.and(result)
+}
+
+/// Everybody is told; after an error that may pass, the marks stay.
+fn told(group: &mut Vec<Entry>, result: &Result<(), JournalError>) {
+    let passes = result.as_ref().is_err_and(|error| !error.is_final());
+    let mut stay = Vec::new();
+    for mut entry in std::mem::take(group) {
+        if let Some(then) = entry.then.take() {
+            then(result.clone());
+        }
+        if passes && entry.urgency == Urgency::Mark {
+            stay.push(entry);
+        }
+    }
+    *group = stay;
 }
 
 fn commit(journal: &mut dyn Journal, group: &[Entry]) -> Result<(), JournalError> {
     let changes: Vec<&Change> = group.iter().flat_map(|entry| &entry.changes).collect();
-    if changes.is_empty() { Ok(()) } else { journal.commit(&changes) }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    // P7: a journal may be the host's; after a panic nobody knows what it has kept.
+    caught::call(|| journal.commit(&changes)).unwrap_or_else(|panic| {
+        let text = format!("{}: it panicked: {panic}", journal.name());
+        Err(JournalError::Poisoned(text.into()))
+    })
 }
 
 #[cfg(test)]
@@ -92,12 +123,13 @@ mod tests {
         let then = Box::new(move |result| told.lock().push((name, result)));
         match urgency {
             Urgency::Message => line.push_message(|n| (change(n), then)).expect("open"),
-            Urgency::Mark => line.push(change(0), Some(then)),
+            Urgency::Mark | Urgency::Start => line.push_made(urgency, || change(0), Some(then)),
         }
     }
 
     fn played(answers: Vec<Result<(), JournalError>>, sync: Sync) -> (Vec<usize>, Told) {
         let (line, told) = (Line::new(), Told::default());
+        line.begin_at(1);
         put(&line, &told, "one", Urgency::Message);
         put(&line, &told, "mark", Urgency::Mark);
         put(&line, &told, "two", Urgency::Message);
@@ -126,6 +158,23 @@ mod tests {
         let told = told.lock().clone();
         let refused = Err(full);
         assert_eq!(told, [("one", refused.clone()), ("two", refused), ("mark", Ok(()))]);
+    }
+
+    #[test]
+    fn p11_what_has_happened_is_kept_until_a_commit_takes_it_and_nothing_else_is() {
+        let (line, told) = (Line::new(), Told::default());
+        line.begin_at(1);
+        put(&line, &told, "message", Urgency::Message);
+        put(&line, &told, "start", Urgency::Start);
+        put(&line, &told, "mark", Urgency::Mark);
+        line.end();
+        let failed = JournalError::Failed("EINTR".into());
+        let script = Script { answers: vec![Err(failed.clone())], ..Script::default() };
+        let commits = Arc::clone(&script.commits);
+        work(&line, Box::new(script), Sync::Group, |_| ());
+        assert_eq!(*commits.lock(), [3, 1], "the mark alone, once more");
+        let names = ["message", "start", "mark"];
+        assert_eq!(*told.lock(), names.map(|name| (name, Err(failed.clone()))));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use crate::config::{Inbound, Queue};
 use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Priority};
 use crate::session::backlog::{Code, Item};
 use crate::session::cell::{Cell, Place, Standing};
-use crate::session::live::Inbox;
+use crate::session::live::{Held, Inbox};
 use crate::session::machine::{Cx, Door, Machine, Phase};
 use crate::session::next::{Landed, Next, NotAdmitted, Note, Tag};
+use crate::session::overflow::LinesLike;
 use crate::sync::Arc;
 use crate::time::Moment;
 
@@ -94,6 +95,8 @@ pub(super) struct Desk {
     /// The run in progress.
     pub(super) run: Option<(Begun, Tag)>,
     pub(super) runs: u64,
+    /// The lines about dropped messages, as a journal was told of them.
+    kept: Vec<LinesLike>,
 }
 
 impl Desk {
@@ -122,6 +125,7 @@ impl Desk {
             notes: Vec::new(),
             run: None,
             runs: 0,
+            kept: Vec::new(),
         }
     }
 
@@ -137,6 +141,9 @@ impl Desk {
             for settlement in effects.settled {
                 self.book(&settlement.item, settlement.fate);
             }
+            if let Some(kept) = effects.lines {
+                self.kept = kept;
+            }
         }
         let (accepted, settled) = (self.things.len() as u64, self.fates.len() as u64);
         assert!(self.machine.balances(), "P4: the machine's own books");
@@ -146,6 +153,22 @@ impl Desk {
             let wanted = self.machine.wanted().expect("a ready session has a head");
             assert!(self.out.contains(&wanted), "a ready session has a live ticket: {wanted:?}");
         }
+        if self.world.door != Door::Closed {
+            assert_eq!(said(&self.kept), said(&self.lines()), "P11: what a journal has of lines");
+        }
+    }
+
+    /// The lines about dropped messages that a batch will have, or has.
+    fn lines(&self) -> Vec<LinesLike> {
+        let extra = self.machine.extra.as_deref();
+        let retry = extra.and_then(|extra| extra.retry.as_ref()).map(|retry| &retry.batch);
+        let live = self.machine.live().and_then(|live| match &live.held {
+            Held::Messages(batch) => Some(batch),
+            Held::Nothing | Held::Closure(_) => None,
+        });
+        let batches = live.into_iter().chain(retry);
+        let taken = batches.filter_map(|b| Some((Arc::clone(b.first()), b.summary.clone()?)));
+        taken.chain(extra.into_iter().flat_map(|extra| extra.overflow.copies())).collect()
     }
 
     fn book(&mut self, item: &Item<Job>, fate: Fate) {
@@ -248,4 +271,15 @@ impl Desk {
     pub(super) fn stopped(&self) -> Option<Cause> {
         self.machine.live().and_then(|live| live.stop)
     }
+}
+
+/// Lines, whatever their order, with what tells their messages from others.
+fn said(kept: &[LinesLike]) -> Vec<String> {
+    let one = |(like, lines): &LinesLike| {
+        let message = &like.message;
+        format!("{} {:?} {lines:?}", message.authority(), message.source())
+    };
+    let mut said: Vec<_> = kept.iter().map(one).collect();
+    said.sort_unstable();
+    said
 }
