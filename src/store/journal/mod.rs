@@ -9,6 +9,8 @@ mod line;
 mod records;
 mod redb;
 mod store;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use line::{Line, Then};
