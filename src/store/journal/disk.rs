@@ -112,8 +112,7 @@ impl Disk {
         options.read(true).write(true).mode(0o600);
         let file = match options.clone().create_new(true).open(path) {
             Ok(file) => {
-                let folder = path.parent().unwrap_or(Path::new("."));
-                File::open(folder)?.sync_all()?;
+                sync_folder(path)?;
                 file
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path)?,
@@ -154,6 +153,11 @@ impl Disk {
         }
         Ok(())
     }
+}
+
+/// The name of a file is on the disk as well.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 impl StorageBackend for Disk {

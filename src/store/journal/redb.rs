@@ -4,6 +4,7 @@
 //! process, not the machine.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,10 +14,10 @@ use redb::{
     ReadableTable, StorageError, TableDefinition, TableError,
 };
 
-use super::disk::{Between, Disk, Health, nothing};
+use super::disk::{Between, Disk, Health, nothing, sync_folder};
 use super::holder::Holder;
 use super::store::{Change, Each, Journal, JournalError, Table};
-use crate::config::JournalKnobs;
+use crate::config::{JournalKnobs, Sync};
 use crate::sync::caught;
 
 /// Pages that are kept in memory.
@@ -86,17 +87,16 @@ impl RedbJournal {
         let path = whole_path(path)?;
         let name = path.display().to_string();
         let holder = Holder::take(&path, knobs.sync)?;
+        if is_new(&path) {
+            holder.compare(0, &name)?;
+            make(&path, &between, knobs)?;
+        }
         let (database, health) = open(&path, &name, &between, knobs, Check::Whole)?;
         let commits = last_commit(&database, &name).map_err(|error| health.or(&name, error))?;
         holder.compare(commits, &name)?;
         let state = State::Open(database, health);
         let knobs = knobs.clone();
-        let mut journal = Self { path, name, knobs, between, holder, state, commits };
-        if commits == 0 {
-            // Every table is there from the first commit on.
-            journal.commit(&[])?;
-        }
-        Ok(journal)
+        Ok(Self { path, name, knobs, between, holder, state, commits })
     }
 
     /// The open database; after a failure it is opened anew, at most once a second.
@@ -269,6 +269,30 @@ pub(super) fn read(
 
 pub(super) fn damaged(name: &str, error: &(impl fmt::Display + ?Sized)) -> JournalError {
     JournalError::Damaged(format!("{name}: {error}").into())
+}
+
+fn is_new(path: &Path) -> bool {
+    path.metadata().map_or_else(|e| e.kind() == io::ErrorKind::NotFound, |file| file.len() == 0)
+}
+
+/// A new journal with all its tables. It gets its name once it is whole: a crash must not leave a
+/// half that nobody can open.
+fn make(path: &Path, between: &Between, knobs: &JournalKnobs) -> Result<(), JournalError> {
+    let mut half = path.as_os_str().to_owned();
+    half.push(".new");
+    let half = PathBuf::from(half);
+    let name = half.display().to_string();
+    let wrong = |error: io::Error| JournalError::Failed(format!("{name}: {error}").into());
+    match fs::remove_file(&half) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrong(error)),
+        _ => {}
+    }
+    let synced = JournalKnobs { sync: Sync::Group, ..knobs.clone() };
+    let (database, health) = open(&half, &name, between, &synced, Check::Quick)?;
+    write(&database, &[], 1).map_err(|error| health.explain(&name, &error))?;
+    drop(database);
+    fs::rename(&half, path).map_err(wrong)?;
+    sync_folder(path).map_err(wrong)
 }
 
 /// How much of a file is read when it is opened.

@@ -74,6 +74,7 @@ pub(super) fn brief(entries: &Entries) -> String {
 }
 
 /// Small numbers that look random and are the same in every run: xorshift.
+#[derive(Debug)]
 pub(super) struct Dice(u64);
 
 impl Dice {
