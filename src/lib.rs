@@ -39,10 +39,11 @@ pub use config::{
 #[cfg(feature = "journal")]
 pub use engine::Recovered;
 pub use engine::{
-    Admission, Builder, Closed, DrainReport, Engine, Line, Reloaded, Session, Stopped, StuckRun,
+    Admission, Builder, Closed, DrainReport, Engine, Line, Port, Reloaded, Session, Stopped,
+    StuckRun,
 };
 pub use ingress::KeyParts;
-pub use lane::HandlerOptions;
+pub use lane::{HandlerOptions, Notice, OwnedRun};
 pub use model::{
     BoxError, Cause, Drop, Error, Fallback, Fate, Kept, Kind, Knobs, Message, MessageId, Mode,
     Outcome, PendingTools, Policy, Priority, Reason, Reply, RunId, Scope, Settled, Source,

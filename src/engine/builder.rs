@@ -147,6 +147,7 @@ impl Builder {
         };
         core.start_helpers()?;
         let shared = &core.shared;
+        core.staff.takers.survey(shared);
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));
         shared.timer.arm(shared.now().plus(SWEEP), What::Sweep);
         shared.bus.say(shared.now(), || Event::EngineStarted);

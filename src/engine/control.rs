@@ -5,7 +5,7 @@ use super::core::{Core, Session};
 use crate::config::{Concurrency, Lane};
 use crate::model::{Cause, Error, Fate, RunId};
 use crate::run::Receipt;
-use crate::session::{Halted, Inbox, Withdrawn};
+use crate::session::{Halted, Withdrawn};
 use crate::sync::Arc;
 
 /// What a stop met.
@@ -106,7 +106,8 @@ impl Engine {
     }
 
     /// Sets a lane's concurrency, at once: up starts what waits, down lets running work finish.
-    /// A new name, or that of a removed lane, makes a lane, with the handler of [`on_run_any`](Self::on_run_any).
+    /// A new name, or that of a removed lane, makes a lane, with the handler of
+    /// [`on_run_any`](Self::on_run_any) or the port that has [all](super::Port::bind_any).
     ///
     /// # Errors
     /// `Invalid` for the name or the figure, `Full` beyond 1,024 lanes.
@@ -121,8 +122,7 @@ impl Engine {
             if door.is_removed() {
                 door.reload(settings);
             }
-            let any = self.core.staff.handlers.get(door.id);
-            door.set_inbox(any.map_or(Inbox::Never, |h| super::core::inbox(h.options)));
+            self.core.staff.takers.survey(shared);
             door
         };
         door.set_concurrency(concurrency);

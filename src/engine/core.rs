@@ -12,7 +12,7 @@ use crate::ingress::Dedupe;
 use crate::lane::{Handler, HandlerOptions, Staff};
 use crate::model::{BoxError, Error, Reply};
 use crate::run::{Closure, Run, Shared};
-use crate::session::{Inbox, Session as Keyed};
+use crate::session::Session as Keyed;
 use crate::sync::on::{Thread, become_kind, kind};
 use crate::sync::oneshot::{Latch, Waited, deadline};
 use crate::sync::{Arc, Mutex, thread};
@@ -98,6 +98,14 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Somebody has taken a lane, or left it.
+    pub(super) fn taken(&self) {
+        self.staff.takers.survey(&self.shared);
+        self.begin_schedules();
+    }
+}
+
 impl Drop for Core {
     fn drop(&mut self) {
         // P12: never joins; a handler may hold the last handle.
@@ -124,10 +132,10 @@ impl Engine {
     }
 
     /// Sets the handler of a lane, once: steerable, called on the lane's workers. The schedules of
-    /// the settings begin when lane `cron` has one.
+    /// the settings begin when lane `cron` has one, or a [port](Self::port).
     ///
     /// # Errors
-    /// `UnknownLane`; `Invalid` if it is set already.
+    /// `UnknownLane`; `Invalid` if it is set already, or a port is bound there.
     pub fn on_run(
         &self,
         lane: &str,
@@ -148,31 +156,23 @@ impl Engine {
     ) -> Result<(), Error> {
         let door = self.shared().doors.named(lane)?;
         let handler = Handler { options, handle: Box::new(handler) };
-        self.core.staff.handlers.set(Some(door.id), handler)?;
-        door.set_inbox(inbox(options));
-        self.core.begin_schedules();
+        self.core.staff.takers.set(Some(door.id), handler)?;
+        self.core.taken();
         Ok(())
     }
 
-    /// Sets the handler of every lane that has none of its own, now or later.
+    /// Sets the handler of every lane that has no handler or port of its own, now or later.
     ///
     /// # Errors
-    /// `Invalid` if it is set already.
+    /// `Invalid` if it is set already, or a port has all those lanes.
     pub fn on_run_any(
         &self,
         options: HandlerOptions,
         handler: impl Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
     ) -> Result<(), Error> {
-        let before: Vec<_> =
-            self.shared().doors.all().map(|d| self.core.staff.has_handler(d.id)).collect();
         let handler = Handler { options, handle: Box::new(handler) };
-        self.core.staff.handlers.set(None, handler)?;
-        for (door, had) in self.shared().doors.all().zip(before) {
-            if !had {
-                door.set_inbox(inbox(options));
-            }
-        }
-        self.core.begin_schedules();
+        self.core.staff.takers.set(None, handler)?;
+        self.core.taken();
         Ok(())
     }
 
@@ -245,10 +245,6 @@ impl Engine {
         }
         clock.turn(end.since(clock.now()));
     }
-}
-
-pub(super) fn inbox(options: HandlerOptions) -> Inbox {
-    if options.steerable { Inbox::Open } else { Inbox::Never }
 }
 
 /// The session of a key, as the engine's other files call it.

@@ -176,7 +176,7 @@ impl Core {
     /// Begins the schedules, if their lane has a handler by now.
     pub(super) fn begin_schedules(&self) {
         let shared = &self.shared;
-        let ready = shared.doors.named(LANE).is_ok_and(|door| self.staff.has_handler(door.id));
+        let ready = shared.doors.named(LANE).is_ok_and(|door| self.staff.takers.serves(door.id));
         if !ready || !self.is_recovered() {
             return;
         }

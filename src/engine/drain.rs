@@ -120,8 +120,9 @@ impl Core {
             while door.gate.take_ticket() == Found::Ticket {
                 drop(door.ready.take(|| shared.now(), Duration::ZERO));
             }
-            (0..door.gate.wake_all()).for_each(|_| door.gate.ring());
+            door.gate.ring_all();
         }
+        self.staff.takers.ports().iter().for_each(|port| port.rouse());
         shared.timer.close();
         shared.end_callbacks();
         // It stays open for the ends of the runs that were just told to stop.

@@ -11,6 +11,7 @@ mod drain;
 mod handle;
 mod journaled;
 mod overrides;
+mod port;
 mod receive;
 #[cfg(feature = "journal")]
 mod recover;
@@ -30,6 +31,7 @@ pub use control::Stopped;
 pub use core::Engine;
 pub use drain::{Closed, DrainReport, StuckRun};
 pub use handle::Session;
+pub use port::Port;
 #[cfg(feature = "journal")]
 pub use recover::Recovered;
 pub use reload::Reloaded;

@@ -1,11 +1,9 @@
 //! New settings for a running engine: validated whole, applied whole, nothing queued is lost.
 
 use super::Engine;
-use super::core::inbox;
 use super::cron::Round;
 use crate::config::Config;
 use crate::model::Error;
-use crate::session::Inbox;
 use crate::watch::Event;
 
 /// What a reload came to.
@@ -82,11 +80,10 @@ impl Engine {
             if known.is_some_and(|door| !door.is_removed()) {
                 continue;
             }
-            let door = shared.doors.open(name, lane.clone())?;
-            let any = self.core.staff.handlers.get(door.id);
-            door.set_inbox(any.map_or(Inbox::Never, |h| inbox(h.options)));
+            shared.doors.open(name, lane.clone())?;
             reloaded.added.push(name.clone());
         }
+        self.core.staff.takers.survey(shared);
         Ok(())
     }
 

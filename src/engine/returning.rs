@@ -6,7 +6,7 @@ use super::core::Core;
 use super::recover::Recovered;
 use super::submit::lane_of;
 use crate::ingress::Entered;
-use crate::model::{Fate, Knobs, LaneId, Message, Mode, Outcome, RunId, Settled};
+use crate::model::{Fate, Knobs, LaneId, Message, Outcome, RunId, Settled};
 use crate::run::{Receipt, Session, Shared};
 use crate::session::{Back, Cell, Jots, Landed, LastRun, Lines, removal, reserve};
 use crate::store::{
@@ -55,16 +55,13 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         &self.core.shared
     }
 
-    /// No number is used twice, neither of messages nor of runs.
+    /// No number is used twice, neither of messages nor of runs: what is reserved is beyond all
+    /// that were drawn.
     fn numbers(&self, marks: &HashMap<u64, Marks>) -> Result<(), JournalError> {
-        let mut next = match self.journal.get(Table::About, b"next")? {
+        let next = match self.journal.get(Table::About, b"next")? {
             Some(value) => decode(&value)?,
             None => 1,
         };
-        self.journal.read(Table::Messages, &mut |key, _| {
-            next = next.max(number_of(key)? + 1);
-            Ok(())
-        })?;
         let run = |marks: &Marks| match &marks.started {
             Some(Mark::Started { run, .. }) => *run,
             _ => 0,
@@ -147,7 +144,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
             let own = &marks[&number];
             let Some(read) = self.message(number, own)? else {
                 // The last words about a message that is gone.
-                self.jots.line.push(removal(number, Mode::Interrupt).collect(), None);
+                self.jots.line.push(removal(number).collect(), None);
                 continue;
             };
             if own.parked.is_some() {
@@ -242,7 +239,7 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
         let (ttl, depth, attempts) = (sent.ttl, sent.depth, sent.attempts);
         let waited = self.jots.since(sent.accepted);
         let line = sent.line.as_deref().map(Into::into);
-        let message = sent.message();
+        let mut message = sent.message();
         let main = shared.doors.get(LaneId(0));
         let door = lane_of(shared, &message, None).unwrap_or_else(|_| {
             let lane = message.lane().unwrap_or_default();
@@ -250,6 +247,13 @@ impl<F: FnMut(&Receipt)> Returning<'_, F> {
             main
         });
         let session = shared.table.session_shared(&message.key);
+        // Names are shared: there may be a million of them.
+        (message.key, message.lane) = (Arc::clone(&session.key), Some(Arc::clone(&door.name)));
+        let queue = &shared.config().queue;
+        if attempts != queue.attempts || ttl != queue.ttl {
+            let details = message.details_mut();
+            (details.attempts, details.ttl) = (Some(attempts), ttl);
+        }
         let (now, deadline) = (shared.now(), message.details().deadline);
         let mut cell = Cell::new(message, session.serial, door.id);
         cell.expires = ttl.map(|ttl| now.plus(ttl.saturating_sub(waited)));

@@ -1,10 +1,11 @@
 //! One run, from its start to its fate: the host's code in the middle, and nothing of it escapes.
 
 use super::Staff;
-use crate::model::{Cause, Fate, Outcome, Reply, RunId, Settled};
+use crate::model::{BoxError, Cause, Fate, Outcome, Reply, RunId, Settled};
 use crate::run::{Closure, Run, Shared};
 use crate::session::{
-    Batch, Code, Door, End, Ended, Ending, Finished, JournalError, Slice, Started, Ticketed, Work,
+    Batch, Code, Door, End, Ended, Ending, Finished, JournalError, Slice, SlotState, Started,
+    Ticketed, Work,
 };
 use crate::sync::{Arc, caught};
 use crate::time::Moment;
@@ -14,14 +15,14 @@ use crate::watch::Count;
 pub(super) enum After {
     /// The session's next run, in the same slice.
     Next(Started<Closure>),
-    /// The session has its ticket again, or rests.
-    Over,
+    /// The session has its ticket again, or rests. A pulled run may have lent its slot.
+    Over(SlotState),
     /// The run was abandoned: this worker was replaced, and its slot is another's.
     Replaced,
 }
 
 /// What of a run must be told once it has ended.
-enum Due {
+pub(super) enum Due {
     Fired,
     Task(Closure),
     Batch(Arc<Batch>),
@@ -29,16 +30,25 @@ enum Due {
 
 /// Executes one run and ends it, in one step with the start of the next if the slice goes on.
 pub(super) struct Execution<'a> {
-    pub(super) staff: &'a Staff,
-    pub(super) shared: &'a Arc<Shared>,
-    pub(super) door: &'a Arc<Door<Closure>>,
+    staff: &'a Staff,
+    shared: &'a Arc<Shared>,
+    door: &'a Arc<Door<Closure>>,
     /// The last reading of the clock: a run's end is the next run's start.
     pub(super) now: Moment,
     /// Whether the next reading may be left out: fired closures are not timed one by one.
-    pub(super) unread: u32,
+    unread: u32,
 }
 
-impl Execution<'_> {
+impl<'a> Execution<'a> {
+    pub(super) fn new(
+        staff: &'a Staff,
+        shared: &'a Arc<Shared>,
+        door: &'a Arc<Door<Closure>>,
+        now: Moment,
+    ) -> Self {
+        Self { staff, shared, door, now, unread: 0 }
+    }
+
     /// Runs with less than this many since the last reading of the clock skip the next one.
     const CLOCK_EVERY: u32 = 8;
 
@@ -48,20 +58,25 @@ impl Execution<'_> {
         started: Started<Closure>,
         slice: Option<(&Ticketed, RunId)>,
     ) -> After {
-        let admitted = started.admitted;
-        if let Some(admitted) = admitted {
+        let timed = started.admitted.is_some();
+        self.begin(run, &started);
+        let (end, due) = match self.count_attempt(&started) {
+            Ok(()) => self.call(run, started),
+            Err(error) => self.give_back(run, started, &error),
+        };
+        self.read_clock(timed);
+        self.finish(run, &end, due, timed, slice)
+    }
+
+    /// A run begins to execute, here or in the host's hands.
+    pub(super) fn begin(&self, run: &Run, started: &Started<Closure>) {
+        if let Some(admitted) = started.admitted {
             self.door.message_wait.record(self.now.since(admitted));
         }
         if run.session().begin(started.run.get()) != 0 {
             // P1: another run of this key has not ended.
             self.shared.counters.add(Count::DoubleRun, 1);
         }
-        let (end, due) = match self.count_attempt(&started) {
-            Ok(()) => self.call(run, started),
-            Err(error) => self.give_back(run, started, &error),
-        };
-        self.read_clock(admitted.is_some());
-        self.finish(run, &end, due, admitted.is_some(), slice)
     }
 
     fn read_clock(&mut self, timed: bool) {
@@ -73,7 +88,7 @@ impl Execution<'_> {
     }
 
     /// P11: with a journal, an attempt is counted before it begins. Blocks for the commit.
-    fn count_attempt(&self, started: &Started<Closure>) -> Result<(), JournalError> {
+    pub(super) fn count_attempt(&self, started: &Started<Closure>) -> Result<(), JournalError> {
         match (&self.shared.jots, &started.work) {
             (Some(jots), Work::Messages(batch)) => {
                 jots.started(batch, started.run, started.attempt)
@@ -84,7 +99,7 @@ impl Execution<'_> {
 
     /// A run whose start the journal did not take does not start: its batch is returned, and the
     /// journal has it.
-    fn give_back(
+    pub(super) fn give_back(
         &self,
         run: &mut Run,
         started: Started<Closure>,
@@ -128,24 +143,15 @@ impl Execution<'_> {
     }
 
     fn handle(&self, run: &Run) -> End {
-        let Some(handler) = self.staff.handlers.get(self.door.id) else {
+        let Some(handler) = self.staff.takers.handler(self.door.id) else {
             let error = format!("lane {:?} has no handler", self.door.name);
             return End::Failed { error: error.into(), cause: None };
         };
-        match caught::call(|| (handler.handle)(run)) {
-            Ok(Ok(reply)) => End::Done(Some(reply)),
-            Ok(Err(error)) => {
-                // P7: the error's words and its drop are the host's code too.
-                let text = caught::call(|| error.to_string());
-                caught::let_go(error);
-                let text = text.unwrap_or_else(|_| "an error without words".to_owned());
-                End::Failed { error: text.into(), cause: run.failure() }
-            }
-            Err(panic) => panicked(panic),
-        }
+        end_of(run, caught::call(|| (handler.handle)(run)))
     }
 
-    fn finish(
+    /// Ends a run, in one step with the start of the next if the slice goes on.
+    pub(super) fn finish(
         &mut self,
         run: &Run,
         end: &End,
@@ -177,8 +183,9 @@ impl Execution<'_> {
                 if timed {
                     self.door.run.record(self.now.since(ended.started));
                 }
+                let slot = ended.slot;
                 self.tell(run, &ended, due, reply);
-                next.map_or(After::Over, After::Next)
+                next.map_or(After::Over(slot), After::Next)
             }
         }
     }
@@ -219,6 +226,21 @@ impl Execution<'_> {
             self.shared.keep_fate(cell, Ending { fate, run, outcome, attempt });
         }
         self.shared.book(fate, u64::from(batch.len()), bytes as u64);
+    }
+}
+
+/// What the host's code came back with, or the words of its panic.
+pub(super) fn end_of(run: &Run, came: Result<Result<Reply, BoxError>, String>) -> End {
+    match came {
+        Ok(Ok(reply)) => End::Done(Some(reply)),
+        Ok(Err(error)) => {
+            // P7: the error's words and its drop are the host's code too.
+            let text = caught::call(|| error.to_string());
+            caught::let_go(error);
+            let text = text.unwrap_or_else(|_| "an error without words".to_owned());
+            End::Failed { error: text.into(), cause: run.failure() }
+        }
+        Err(panic) => panicked(panic),
     }
 }
 

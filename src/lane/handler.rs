@@ -1,10 +1,10 @@
-//! The host's code for messages, lane by lane.
+//! The host's code for messages, and what it can do.
 
-use crate::model::{BoxError, Error, LaneId, Reply};
+use crate::model::{BoxError, Reply};
 use crate::run::Run;
-use crate::sync::{Arc, OnceLock};
+use crate::session::Inbox;
 
-/// What a handler can do.
+/// What a handler, or whoever takes the runs of a port, can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HandlerOptions {
@@ -24,6 +24,10 @@ impl HandlerOptions {
     pub fn unsteerable() -> Self {
         Self { steerable: false }
     }
+
+    pub(super) fn inbox(self) -> Inbox {
+        if self.steerable { Inbox::Open } else { Inbox::Never }
+    }
 }
 
 pub(crate) type Handle = Box<dyn Fn(&Run) -> Result<Reply, BoxError> + Send + Sync>;
@@ -32,26 +36,4 @@ pub(crate) type Handle = Box<dyn Fn(&Run) -> Result<Reply, BoxError> + Send + Sy
 pub(crate) struct Handler {
     pub(crate) options: HandlerOptions,
     pub(crate) handle: Handle,
-}
-
-/// One handler a lane, and one for all others. Each is set once.
-pub(crate) struct Handlers {
-    lanes: Box<[OnceLock<Arc<Handler>>]>,
-    any: OnceLock<Arc<Handler>>,
-}
-
-impl Handlers {
-    pub(crate) fn new(lanes: usize) -> Self {
-        Self { lanes: (0..lanes).map(|_| OnceLock::new()).collect(), any: OnceLock::new() }
-    }
-
-    pub(crate) fn set(&self, lane: Option<LaneId>, handler: Handler) -> Result<(), Error> {
-        let slot = lane.map_or(&self.any, |lane| &self.lanes[usize::from(lane.0)]);
-        slot.set(Arc::new(handler))
-            .map_err(|_| Error::invalid("the handler is set already: it is set once"))
-    }
-
-    pub(crate) fn get(&self, lane: LaneId) -> Option<&Arc<Handler>> {
-        self.lanes[usize::from(lane.0)].get().or_else(|| self.any.get())
-    }
 }

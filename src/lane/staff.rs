@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::Handlers;
+use super::Takers;
 use super::worker::{Leaves, Worker};
-use crate::model::{LaneId, RunId};
+use crate::model::RunId;
 use crate::run::{Closure, Crew, Shared};
-use crate::session::{Door, Hire, Open};
+use crate::session::{Door, Hire, Open, Side};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Condvar, Mutex, thread};
 use crate::watch::Event;
@@ -19,10 +19,20 @@ pub(super) enum Retired {
     No,
 }
 
-/// An abandoned run whose handler still executes.
+/// Who executes a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hands {
+    /// A thread of its lane.
+    Worker,
+    /// The host, who has pulled it.
+    Host,
+}
+
+/// An abandoned run whose handler still executes, or that the host has not let go.
 #[derive(Clone, Debug)]
 pub(crate) struct Orphan {
     pub(crate) run: RunId,
+    pub(crate) hands: Hands,
     pub(crate) key: Arc<str>,
     pub(crate) lane: Arc<str>,
     pub(crate) since: Instant,
@@ -31,7 +41,7 @@ pub(crate) struct Orphan {
 #[derive(Default)]
 struct Roll {
     handles: Vec<thread::JoinHandle<()>>,
-    /// Threads that have not left.
+    /// Threads that have not left, and runs in the host's hands.
     alive: usize,
     orphans: Vec<Orphan>,
     ending: Ending,
@@ -48,7 +58,7 @@ enum Ending {
 
 /// The workers of all lanes, and what they call.
 pub(crate) struct Staff {
-    pub(crate) handlers: Handlers,
+    pub(crate) takers: Takers,
     pub(crate) crew: Arc<Crew>,
     /// Locked when a thread starts or leaves. A leaf.
     roll: Mutex<Roll>,
@@ -58,7 +68,7 @@ pub(crate) struct Staff {
 impl Staff {
     pub(crate) fn new(lanes: usize, crew: Crew) -> Self {
         Self {
-            handlers: Handlers::new(lanes),
+            takers: Takers::new(lanes),
             crew: Arc::new(crew),
             roll: Mutex::new(Roll::default()),
             left: Condvar::new(),
@@ -85,7 +95,7 @@ impl Staff {
         door.workers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count).is_ok()
     }
 
-    pub(super) fn count_out(door: &Door<Closure>) {
+    pub(crate) fn count_out(door: &Door<Closure>) {
         door.workers.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -105,10 +115,17 @@ impl Staff {
         Retired::Yes
     }
 
-    /// The thread of an abandoned run no longer counts; another may be started for it.
-    pub(crate) fn orphan(&self, door: &Door<Closure>, orphan: Orphan) {
-        Self::count_out(door);
+    /// Before a run is fenced: whoever executes it may come back at once, and strikes it off.
+    pub(crate) fn enter_orphan(&self, orphan: Orphan) {
         self.roll.lock().orphans.push(orphan);
+    }
+
+    /// It was not to be fenced.
+    pub(crate) fn strike_orphan(&self, run: RunId) {
+        let mut roll = self.roll.lock();
+        if let Some(at) = roll.orphans.iter().position(|orphan| orphan.run == run) {
+            roll.orphans.swap_remove(at);
+        }
     }
 
     /// Abandoned runs whose handlers still execute.
@@ -137,7 +154,8 @@ impl Staff {
         }
         let body = move || {
             let leaves = worker.work();
-            staff.leave(leaves, &worker);
+            let orphan = worker.last_run().filter(|_| leaves == Leaves::Replaced);
+            staff.leave(&worker.shared, orphan);
         };
         match thread::spawn(name, body) {
             Ok(handle) => {
@@ -164,19 +182,17 @@ impl Staff {
         shared.bus.say(shared.now(), || Event::WorkerFailed { lane, error });
     }
 
-    fn leave(&self, leaves: Leaves, worker: &Worker) {
+    fn leave(&self, shared: &Shared, orphan: Option<RunId>) {
         let mut roll = self.roll.lock();
         roll.alive -= 1;
-        if leaves == Leaves::Replaced
-            && let Some(run) = worker.last_run()
-        {
+        if let Some(run) = orphan {
             roll.orphans.retain(|orphan| orphan.run != run);
         }
         let last = roll.alive == 0 && roll.ending == Ending::Yes;
         drop(roll);
         self.left.notify_all();
         if last {
-            worker.shared.end_lines();
+            shared.end_lines();
         }
     }
 
@@ -211,18 +227,43 @@ impl Staff {
         handles.into_iter().for_each(|h| drop(h.join()));
         true
     }
+}
 
-    /// Runs of a lane that nobody will execute, in words for the host.
-    pub(crate) fn has_handler(&self, lane: LaneId) -> bool {
-        self.handlers.get(lane).is_some()
+/// A place on the roll for a run in the host's hands: a close waits until it is given back, and
+/// the line of events ends behind it.
+pub(super) struct Seat {
+    staff: Arc<Staff>,
+    shared: Arc<Shared>,
+    run: Option<RunId>,
+}
+
+impl Seat {
+    /// None once the engine is closed: nothing starts any more.
+    pub(super) fn take(staff: &Arc<Staff>, shared: &Arc<Shared>) -> Option<Self> {
+        let seat = || Self { staff: Arc::clone(staff), shared: Arc::clone(shared), run: None };
+        staff.enroll(shared).then(seat)
+    }
+
+    pub(super) fn is_of(&mut self, run: RunId) {
+        self.run = Some(run);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.staff.leave(&self.shared, self.run);
     }
 }
 
 impl Hire<Closure> for Staff {
     fn hire(self: Arc<Self>, shared: &Arc<Shared>, door: &Arc<Door<Closure>>) {
-        if Self::count_in(shared, door) {
-            let n = door.workers.load(Ordering::SeqCst);
-            self.start(shared, door, n);
+        match door.side() {
+            Side::Workers if Self::count_in(shared, door) => {
+                let n = door.workers.load(Ordering::SeqCst);
+                self.start(shared, door, n);
+            }
+            Side::Port => self.takers.port_of(door.id).iter().for_each(|port| port.rouse()),
+            Side::Workers | Side::New => {}
         }
     }
 }

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use super::Staff;
 use super::execute::{After, Execution};
+use super::redeem::{Redeemed, redeem};
 use super::staff::Retired;
 use crate::model::RunId;
 use crate::run::{Closure, Run, Shared};
-use crate::session::{Claimed, Door, Found, Open, Started, Tag, Ticket, Ticketed, Woken};
+use crate::session::{Claimed, Door, Found, Open, Side, Started, Ticketed, Woken};
 use crate::sync::Arc;
 use crate::sync::on::{Thread, become_kind, confine};
 use crate::time::Moment;
 
+/// Run ids that a worker draws at once.
+const RUN_IDS: u64 = 16;
 /// Runs of one slice.
 const SLICE_RUNS: u32 = 64;
 /// Time of one slice.
@@ -52,6 +55,11 @@ impl Worker {
         let mut found = self.door.gate.look();
         loop {
             found = match found {
+                Found::Ticket if self.door.side() != Side::Workers => {
+                    self.door.gate.decline();
+                    self.make_way();
+                    return Leaves::Retired;
+                }
                 Found::Ticket => match self.take_ticket() {
                     Slot::Mine => self.door.gate.leave_and_look(),
                     Slot::Gone => return Leaves::Replaced,
@@ -71,7 +79,15 @@ impl Worker {
             Staff::count_out(&self.door);
             return Sleeps::Leave;
         }
-        match self.door.gate.sleep(self.shared.config().engine.worker_idle) {
+        // The same for a lane that has gone over to a port: nobody stays there.
+        let idle = self.shared.config().engine.worker_idle;
+        let stays = if self.door.side() == Side::Workers { idle } else { Duration::ZERO };
+        let woken = self.door.gate.sleep(stays);
+        if self.door.side() != Side::Workers {
+            self.make_way();
+            return Sleeps::Leave;
+        }
+        match woken {
             Woken::Rung => Sleeps::Look,
             Woken::Bored => match Staff::retire(&self.door) {
                 Retired::Yes => Sleeps::Leave,
@@ -80,23 +96,19 @@ impl Worker {
         }
     }
 
+    /// The lane has gone over to a port: this worker leaves, and passes on what it was rung for.
+    fn make_way(&self) {
+        Staff::count_out(&self.door);
+        // It may have answered the ring of another.
+        self.door.gate.ring_all();
+        let call = self.door.gate.call_if_needed();
+        self.shared.answer_call(&self.door, call);
+    }
+
     /// Redeems the ticket that the gate has promised: discards a misfit, or runs a slice.
     fn take_ticket(&mut self) -> Slot {
-        let ageing = self.shared.config().engine.ageing;
-        let (priority, ticket) = self.door.ready.take(|| self.shared.now(), ageing);
-        let now = self.shared.now();
-        self.door.leaves(&ticket);
-        let Ticket { session, issued } = ticket;
-        self.door.lane_wait.record(now.since(issued));
-        let ticket = Ticketed {
-            tag: Tag { lane: self.door.id, priority },
-            issued,
-            warning: self.door.settings().wait_warning,
-            inbox: self.door.inbox(),
-            deadline: self.door.settings().deadline,
-        };
         let id = self.next_run_id();
-        let claimed = self.shared.transition(&session, now, |m, cx| m.claim(&ticket, id, cx));
+        let Redeemed { session, ticket, now, claimed } = redeem(&self.shared, &self.door, id, None);
         match claimed {
             Claimed::Misfit => Slot::Mine,
             Claimed::Run(started) => {
@@ -111,7 +123,7 @@ impl Worker {
     /// The id that the next run of this worker will have; used up only by a run.
     fn next_run_id(&mut self) -> RunId {
         if self.run_ids.is_empty() {
-            self.run_ids = self.shared.draw_run_ids();
+            self.run_ids = self.shared.draw_run_ids(RUN_IDS);
         }
         RunId::new(self.run_ids.start)
     }
@@ -126,8 +138,7 @@ impl Worker {
     ) -> Slot {
         let (shared, door) = (Arc::clone(&self.shared), Arc::clone(&self.door));
         let staff = Arc::clone(&self.staff);
-        let mut execution =
-            Execution { staff: &staff, shared: &shared, door: &door, now: begun, unread: 0 };
+        let mut execution = Execution::new(&staff, &shared, &door, begun);
         let mut runs = 0;
         loop {
             runs += 1;
@@ -141,7 +152,7 @@ impl Worker {
                     self.run_ids.start += 1;
                     started = next;
                 }
-                After::Over => return Slot::Mine,
+                After::Over(_) => return Slot::Mine,
                 After::Replaced => return Slot::Gone,
             }
         }

@@ -4,6 +4,7 @@ use super::receipt::Receipt;
 use super::{Refused, Run, Session, Shared};
 use crate::model::{Message, Reason};
 use crate::session::{Cell, Origin, Registration};
+use crate::sync::on::{acting_as, confined_to, kind};
 use crate::sync::{Arc, Mutex};
 use crate::watch::Room;
 
@@ -52,7 +53,8 @@ impl Children {
         if let Some(registration) = registration {
             registration.forget();
         }
-        for (session, cell) in living {
+        // The youngest first: what waits behind a sibling must not begin when that one is stopped.
+        for (session, cell) in living.into_iter().rev() {
             self.recall(&session, &cell);
         }
     }
@@ -171,6 +173,9 @@ impl Run {
         if message.lane.is_none() {
             message.lane = Some(self.lane_of_child(&message));
         }
-        (self.crew.submit)(&self.shared, message, Origin::Run, depth)
+        // Also on a thread of the host's that has pulled the run from an isolated lane.
+        let isolated = self.shared.doors.get(self.lane).settings().isolated;
+        let own = isolated.then_some(self.lane.0).or(confined_to());
+        acting_as(kind(), own, || (self.crew.submit)(&self.shared, message, Origin::Run, depth))
     }
 }

@@ -5,6 +5,7 @@ mod call;
 mod children;
 mod closure;
 mod ledger;
+mod lent;
 mod receipt;
 mod refused;
 #[allow(clippy::module_inception, reason = "the run is the noun of this room")]

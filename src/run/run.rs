@@ -7,7 +7,7 @@ use super::receipt::Receipt;
 use super::{Refused, Session, Shared, WaitGraph};
 use crate::model::{Cause, Error, LaneId, Message, Reply, RunId};
 use crate::session::{
-    Batch, Inbox, Origin, Started, Token, Verdict, Wake, Watch, Work, numbered_cause,
+    Batch, Door, Inbox, Origin, Started, Token, Verdict, Wake, Watch, Work, numbered_cause,
 };
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, caught, par};
@@ -53,7 +53,7 @@ impl Watch for Signals {
     fn wake(&self, why: Wake) {
         let signal = match why {
             Wake::Steer => Signal::Steer,
-            Wake::Stop => Signal::Stop,
+            Wake::Stop(_) => Signal::Stop,
             Wake::Settled => Signal::Waited,
         };
         // P7: whoever submits or stops must not suffer for what the run's host does about it.
@@ -124,6 +124,15 @@ impl Run {
 
     pub(crate) fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    pub(crate) fn door(&self) -> &Arc<Door<super::Closure>> {
+        self.shared.doors.get(self.lane)
+    }
+
+    /// The messages that it consumes; none for a closure.
+    pub(crate) fn messages(&self) -> Option<Arc<Batch>> {
+        self.batch.clone()
     }
 
     /// Levels of runs above this one.
@@ -282,7 +291,7 @@ impl Run {
                 caught::let_go(before);
                 already
             }
-            Err(_) => vec![Wake::Stop],
+            Err(_) => vec![Wake::Stop(Cause::Abandon)],
         };
         already.into_iter().for_each(|w| signals.wake(w));
     }

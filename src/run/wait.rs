@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::wait_graph::{EdgeId, Stop};
-use super::{Receipt, Run};
-use crate::model::{Settled, WaitError};
-use crate::session::{Registration, SlotState, Wake, Watch};
+use super::{Closure, Receipt, Run, Session, Shared};
+use crate::model::{Error, RunId, Settled, WaitError};
+use crate::session::{Door, Registration, SlotState, Wake, Watch};
 use crate::sync::atomic::Ordering;
 use crate::sync::on::{Thread, kind};
 use crate::sync::oneshot::{Latch, deadline};
@@ -66,6 +66,17 @@ impl Run {
     /// # Errors
     /// `WouldDeadlock` with the cycle; `Stale` if the run was abandoned.
     pub fn wait_begin<T: Clone>(&self, receipt: &Receipt<T>) -> Result<Waiting<'_, T>, WaitError> {
+        let edge = self.lend_for(receipt)?;
+        let bell = Bell { latch: Latch::default(), signals: Mutex::new(self.signals()) };
+        let bell = Arc::new(bell);
+        let on_stop = Arc::clone(&bell);
+        let stop = Some(self.token().on_cancel(move |cause| on_stop.wake(Wake::Stop(cause))));
+        receipt.pending.watch(Arc::clone(&bell) as Arc<dyn Watch>);
+        Ok(Waiting { run: self, receipt: receipt.clone(), edge, bell, stop })
+    }
+
+    /// The slot is lent for this wait, which closes no cycle.
+    pub(super) fn lend_for<T: Clone>(&self, receipt: &Receipt<T>) -> Result<EdgeId, WaitError> {
         if kind() == Thread::Tools {
             let cycle = vec!["the tool pool".to_owned(), format!("{:?}", receipt.key())];
             return Err(WaitError::WouldDeadlock(cycle));
@@ -75,12 +86,7 @@ impl Run {
         let begun = self.crew.waits.begin(self.id, &from, to);
         let edge = begun.map_err(WaitError::WouldDeadlock)?;
         self.lend_slot().inspect_err(|_| self.crew.waits.end(edge))?;
-        let bell = Bell { latch: Latch::default(), signals: Mutex::new(self.signals()) };
-        let bell = Arc::new(bell);
-        let on_stop = Arc::clone(&bell);
-        let stop = Some(self.token().on_cancel(move |_| on_stop.wake(Wake::Stop)));
-        receipt.pending.watch(Arc::clone(&bell) as Arc<dyn Watch>);
-        Ok(Waiting { run: self, receipt: receipt.clone(), edge, bell, stop })
+        Ok(edge)
     }
 
     /// Lends the slot with the first wait, if that leaves the lane a thread for whoever takes it.
@@ -115,15 +121,26 @@ impl Run {
         let door = self.shared.doors.get(self.lane);
         let call = door.gate.resume();
         self.shared.answer_call(door, call);
-        let state = self.session.lock().machine.regain(self.id);
-        if state == Ok(SlotState::Held) {
-            door.lent.fetch_sub(1, Ordering::SeqCst);
-            return Ok(());
-        }
-        let call = door.gate.leave();
-        self.shared.answer_call(door, call);
-        state.map(drop).map_err(stale)
+        take_back(&self.shared, &self.session, door, self.id).map(drop).map_err(stale)
     }
+}
+
+/// A slot was taken for a run that waited: it is the run's again, or free, if the run has no use
+/// for it any more.
+pub(super) fn take_back(
+    shared: &Arc<Shared>,
+    session: &Session,
+    door: &Arc<Door<Closure>>,
+    run: RunId,
+) -> Result<SlotState, Error> {
+    let state = session.lock().machine.regain(run);
+    if state == Ok(SlotState::Held) {
+        door.lent.fetch_sub(1, Ordering::SeqCst);
+    } else {
+        let call = door.gate.leave();
+        shared.answer_call(door, call);
+    }
+    state
 }
 
 impl<T: Clone> Waiting<'_, T> {

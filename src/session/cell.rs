@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{LaneId, Message, MessageId, Settled};
+use crate::model::{Cause, LaneId, Message, MessageId, Settled};
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::{Arc, Condvar, Mutex};
 use crate::time::Moment;
@@ -97,8 +97,8 @@ pub(crate) enum Wake {
     Settled,
     /// A steer waits for this run's boundary.
     Steer,
-    /// This run is stopped.
-    Stop,
+    /// This run is stopped, or fenced.
+    Stop(Cause),
 }
 
 struct Told<T> {

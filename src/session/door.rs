@@ -129,6 +129,18 @@ impl<C> Ready<C> {
     }
 }
 
+/// Who takes the tickets of a lane out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Side {
+    /// Not known yet: what comes stays.
+    New,
+    /// Threads of the lane's own.
+    Workers,
+    /// Threads of the host, through a port. While none is bound, what comes stays.
+    Port,
+}
+
 /// One lane, as everybody but its workers sees it.
 pub(crate) struct Door<C> {
     pub(crate) id: LaneId,
@@ -143,6 +155,8 @@ pub(crate) struct Door<C> {
     concurrency: Mutex<Setting>,
     /// Whether the handler takes steers: an [`Inbox`]. Written when the handler is set.
     inbox: AtomicU8,
+    /// Who takes its tickets out: a [`Side`]. Written when a handler or a port is set.
+    side: AtomicU8,
     /// Worker threads. Compare-exchanged by whoever starts or retires one.
     pub(crate) workers: AtomicU32,
     /// Runs whose slot is lent.
@@ -181,6 +195,7 @@ impl<C> Door<C> {
             removed: AtomicU8::new(0),
             concurrency: Mutex::new(setting),
             inbox: AtomicU8::new(0),
+            side: AtomicU8::new(Side::New as u8),
             workers: AtomicU32::new(0),
             lent: AtomicU32::new(0),
             keyless: AtomicU32::new(0),
@@ -198,6 +213,20 @@ impl<C> Door<C> {
 
     pub(crate) fn set_inbox(&self, inbox: Inbox) {
         self.inbox.store(u8::from(inbox == Inbox::Open), Ordering::Relaxed);
+    }
+
+    pub(crate) fn side(&self) -> Side {
+        // SeqCst: whoever issues a ticket changes the gate, then reads this; whoever changes this
+        // then looks at the gate. One of them sees the other.
+        match self.side.load(Ordering::SeqCst) {
+            0 => Side::New,
+            1 => Side::Workers,
+            _ => Side::Port,
+        }
+    }
+
+    pub(crate) fn set_side(&self, side: Side) {
+        self.side.store(side as u8, Ordering::SeqCst);
     }
 
     /// Sets the concurrency; a paused lane stays paused with a new figure for later.

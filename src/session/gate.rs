@@ -91,6 +91,18 @@ pub(crate) enum Woken {
     Bored,
 }
 
+/// A run that wants its slot back.
+pub(crate) trait Resume: Send + Sync {
+    /// It has one. Called with no lock held; it never blocks.
+    fn resumed(&self);
+}
+
+impl Resume for Latch {
+    fn resumed(&self) {
+        self.set();
+    }
+}
+
 /// Slots, tickets and sleepers of one lane.
 pub(crate) struct Gate {
     /// Written by whoever issues or takes a ticket, and by resizes.
@@ -98,7 +110,7 @@ pub(crate) struct Gate {
     /// Runs that want their slot back. Read before a ticket is taken.
     resuming: AtomicU32,
     /// First come, first served. A leaf lock that only waits touch.
-    resumers: Mutex<VecDeque<Arc<Latch>>>,
+    resumers: Mutex<VecDeque<Arc<dyn Resume>>>,
     bell: (Sender<()>, Receiver<()>),
 }
 
@@ -199,6 +211,38 @@ impl Gate {
         found
     }
 
+    /// A port looks for work: a slot first, then a ticket, as a worker does; but it is not counted
+    /// as a sleeper, since it is told of whatever can start.
+    pub(crate) fn pull(&self) -> Found {
+        self.serve_resumers();
+        if self.resuming() > 0 {
+            // Whoever serves the last of them calls anew.
+            return Found::Sleep;
+        }
+        self.change(|word| {
+            if !word.may_start() {
+                return Found::Sleep;
+            }
+            word.tickets -= 1;
+            word.executing += 1;
+            Found::Ticket
+        })
+    }
+
+    /// Whether a port would find something.
+    pub(crate) fn may_pull(&self) -> bool {
+        self.resuming() == 0 && self.word().may_start()
+    }
+
+    /// A worker whose lane has gone over to a port gives back what it found; it calls anew then.
+    pub(crate) fn decline(&self) {
+        self.change(|word| {
+            word.tickets += 1;
+            word.executing -= 1;
+        });
+        self.serve_resumers();
+    }
+
     /// A slot is free again: the run waits, was abandoned, or its worker ends.
     pub(crate) fn leave(&self) -> Call {
         self.change(|word| word.executing -= 1);
@@ -251,9 +295,10 @@ impl Gate {
         Woken::Bored
     }
 
-    /// Counts all sleepers off; answers how often to ring.
-    pub(crate) fn wake_all(&self) -> u32 {
-        self.change(|word| std::mem::take(&mut word.idle))
+    /// Counts all sleepers off, and rings for each.
+    pub(crate) fn ring_all(&self) {
+        let sleepers = self.change(|word| std::mem::take(&mut word.idle));
+        (0..sleepers).for_each(|_| self.ring());
     }
 
     /// Takes a ticket without a slot: only for clearing a lane that will not run it.
@@ -279,36 +324,42 @@ impl Gate {
 
     /// Blocks until a slot is taken again. A resumer goes before any ticket. P3, P8.
     pub(crate) fn resume(&self) -> Call {
-        let latch = {
-            let mut resumers = self.resumers.lock();
-            if resumers.is_empty() && self.try_resume() == Waited::Set {
-                return Call::Nobody;
-            }
-            let latch = Arc::new(Latch::default());
-            resumers.push_back(Arc::clone(&latch));
-            // SeqCst: whoever frees a slot after this sees that somebody wants it; a slot that
-            // was freed before it is found by the next line.
-            self.resuming.fetch_add(1, Ordering::SeqCst);
-            latch
-        };
-        self.serve_resumers();
+        let latch = Arc::new(Latch::default());
+        self.resume_by(Arc::clone(&latch) as Arc<dyn Resume>);
         let waited = latch.wait_until(None);
         assert_eq!(waited, Waited::Set, "a resumer waits until it is served");
         self.call_if_needed()
     }
 
+    /// The same without a thread that waits: the resumer is told when it has a slot, on whichever
+    /// thread frees one; at once, on this one, if there is one. It must look for whom to call then.
+    pub(crate) fn resume_by(&self, resumer: Arc<dyn Resume>) {
+        {
+            let mut resumers = self.resumers.lock();
+            resumers.push_back(resumer);
+            // SeqCst: whoever frees a slot after this sees that somebody wants it; a slot that
+            // was freed before it is found by the next line.
+            self.resuming.fetch_add(1, Ordering::SeqCst);
+        }
+        self.serve_resumers();
+    }
+
     /// Hands free slots to those who wait for them.
     fn serve_resumers(&self) {
-        if self.resuming.load(Ordering::SeqCst) == 0 {
-            return;
+        while self.resuming.load(Ordering::SeqCst) > 0 {
+            let Some(resumer) = self.next_resumer() else { return };
+            resumer.resumed();
         }
+    }
+
+    /// The one who waits longest, if there is a slot for it.
+    fn next_resumer(&self) -> Option<Arc<dyn Resume>> {
         let mut resumers = self.resumers.lock();
-        while !resumers.is_empty() && self.try_resume() == Waited::Set {
-            if let Some(latch) = resumers.pop_front() {
-                self.resuming.fetch_sub(1, Ordering::SeqCst);
-                latch.set();
-            }
+        if resumers.is_empty() || self.try_resume() == Waited::TimedOut {
+            return None;
         }
+        self.resuming.fetch_sub(1, Ordering::SeqCst);
+        resumers.pop_front()
     }
 }
 

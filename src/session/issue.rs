@@ -1,7 +1,7 @@
 //! A ticket goes into its lane, and a worker is called for it.
 
 use super::backlog::Code;
-use super::door::{Door, Ticket};
+use super::door::{Door, Side, Ticket};
 use super::gate::Call;
 use super::next::Tag;
 use super::session::Session;
@@ -48,7 +48,13 @@ impl<C: Code> Shared<C> {
     pub(crate) fn answer_call(self: &Arc<Self>, door: &Arc<Door<C>>, call: Call) {
         match call {
             Call::Nobody => {}
-            Call::Ring => door.gate.ring(),
+            Call::Ring => {
+                door.gate.ring();
+                if door.side() == Side::Port {
+                    // A worker that is about to make way: the port is told at once all the same.
+                    Arc::clone(&self.staff).hire(self, door);
+                }
+            }
             Call::Hire => Arc::clone(&self.staff).hire(self, door),
         }
     }

@@ -112,7 +112,7 @@ impl Jots {
                 changes.push(reserve(number));
             }
             // One commit: it is never parked and requeued, nor neither of them.
-            changes.extend(old.into_iter().flat_map(|old| removal(old, Mode::Interrupt)));
+            changes.extend(old.into_iter().flat_map(removal));
             let cell = Arc::new(cell);
             let then: Then = Box::new(move |result| enter(cell, result));
             (changes, then)
@@ -133,7 +133,7 @@ impl Jots {
 
     /// A message that was committed was refused after all: it is the host's again.
     pub(crate) fn refused(&self, cell: &Cell) {
-        self.remove(cell, None);
+        self.remove(cell, None, None);
     }
 
     /// Where an accepted message landed, if its place is not simply its turn.
@@ -187,7 +187,7 @@ impl Jots {
             }
             _ => {
                 let known = self.known(cell, fate, run, outcome, inbound);
-                self.remove(cell, known);
+                self.remove(cell, run, known);
                 self.forget(inbound);
             }
         }
@@ -224,10 +224,16 @@ impl Jots {
         })
     }
 
-    fn remove(&self, cell: &Cell, known: Option<Known>) {
+    fn remove(&self, cell: &Cell, run: Option<RunId>, known: Option<Known>) {
         let number = cell.journaled;
-        let mode = cell.message.mode().unwrap_or(Mode::Interrupt);
-        let mut changes: Vec<Change> = removal(number, mode).collect();
+        let mut changes = vec![take(Table::Messages, number)];
+        if run.is_some() {
+            changes.push(Mark::take(number, Mark::STARTED));
+        }
+        // Only what may steer or interrupt has a rank.
+        if !matches!(cell.message.mode(), Some(Mode::Followup | Mode::Collect)) {
+            changes.extend([Mark::RANK, Mark::SEEN].map(|kind| Mark::take(number, kind)));
+        }
         if let Some(known) = known {
             changes.push(put(Table::Ids, number, &known));
             self.known.lock().push_back((known.at, number));
@@ -283,11 +289,9 @@ impl Jots {
     }
 }
 
-/// Everything that is kept of a message. Only messages that may steer or interrupt have a rank.
-pub(crate) fn removal(number: u64, mode: Mode) -> impl Iterator<Item = Change> {
-    let ranked = !matches!(mode, Mode::Followup | Mode::Collect);
-    let [started, rank, seen, parked] = Mark::KINDS;
-    let kinds = [Some(started), ranked.then_some(rank), ranked.then_some(seen), Some(parked)];
-    let marks = kinds.into_iter().flatten().map(move |kind| Mark::take(number, kind));
+/// Everything that may be kept of a message.
+pub(crate) fn removal(number: u64) -> impl Iterator<Item = Change> {
+    let marks = [Mark::STARTED, Mark::RANK, Mark::SEEN, Mark::PARKED];
+    let marks = marks.into_iter().map(move |kind| Mark::take(number, kind));
     std::iter::once(take(Table::Messages, number)).chain(marks)
 }

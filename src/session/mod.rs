@@ -32,9 +32,9 @@ mod window;
 pub(crate) use backlog::Code;
 pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
-pub(crate) use door::{Door, LANES_MAX, Ticket};
+pub(crate) use door::{Door, LANES_MAX, Side, Ticket};
 pub(crate) use due::{Chore, SWEEP, What};
-pub(crate) use gate::{Found, Woken};
+pub(crate) use gate::{Found, Resume, Woken};
 pub(crate) use hooks::Hooks;
 pub(crate) use jots::{Ending, Jots, JournalError};
 #[cfg(feature = "journal")]

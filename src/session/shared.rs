@@ -30,6 +30,9 @@ pub(crate) trait Hire<C>: Send + Sync {
     fn hire(self: Arc<Self>, shared: &Arc<Shared<C>>, door: &Arc<Door<C>>);
 }
 
+/// Something of the host's that is to be called once.
+type HostCode = Box<dyn FnOnce() + Send>;
+
 /// The engine without its threads.
 pub(crate) struct Shared<C> {
     pub(crate) clock: Clock,
@@ -54,7 +57,7 @@ pub(crate) struct Shared<C> {
     run_ids: AtomicU64,
     pub(super) reporting: Reporting,
     /// Callbacks that the timer thread must not call itself.
-    aux: (Sender<Option<Fired>>, Receiver<Option<Fired>>),
+    aux: (Sender<Option<HostCode>>, Receiver<Option<HostCode>>),
 }
 
 impl<C: Code> Shared<C> {
@@ -127,10 +130,10 @@ impl<C: Code> Shared<C> {
         self.run_ids.fetch_max(used + 1, Ordering::Relaxed);
     }
 
-    /// A block of run ids: one shared write for 16 runs.
-    pub(crate) fn draw_run_ids(&self) -> std::ops::Range<u64> {
-        let first = self.run_ids.fetch_add(16, Ordering::Relaxed);
-        first..first + 16
+    /// A block of run ids: one shared write for all of them.
+    pub(crate) fn draw_run_ids(&self, n: u64) -> std::ops::Range<u64> {
+        let first = self.run_ids.fetch_add(n, Ordering::Relaxed);
+        first..first + n
     }
 
     #[inline]
@@ -300,20 +303,25 @@ impl<C: Code> Shared<C> {
 
     /// Calls what a cancel must call; the threads of timer and journal leave it to another.
     pub(super) fn call(&self, fired: Fired) {
-        if fired.is_empty() {
-            return;
+        if !fired.is_empty() {
+            self.call_host(move || fired.call());
         }
+    }
+
+    /// Calls the host's code, with no lock held. P7: a panic stays here, and the timer's and
+    /// the journal's threads leave it to another.
+    pub(crate) fn call_host(&self, code: impl FnOnce() + Send + 'static) {
         if matches!(kind(), Thread::Timer | Thread::Journal) {
-            let _ = self.aux.0.send(Some(fired));
+            let _ = self.aux.0.send(Some(Box::new(code)));
         } else {
-            fired.call();
+            let _ = caught::call(code);
         }
     }
 
     /// The work of the `laneq-callbacks` thread: one callback after the other until the end.
     pub(crate) fn call_back(&self) {
-        while let Ok(Some(fired)) = self.aux.1.recv() {
-            fired.call();
+        while let Ok(Some(code)) = self.aux.1.recv() {
+            let _ = caught::call(code);
         }
     }
 

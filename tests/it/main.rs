@@ -2,8 +2,10 @@
 //! hand-cranked clock say when something has happened.
 
 #![allow(clippy::result_large_err, reason = "a refused message comes home, whole")]
+#![allow(clippy::duplicate_mod, reason = "the promises hold for handlers and for ports: `pull`")]
 
 mod house;
+mod pull;
 mod stage;
 #[allow(clippy::explicit_counter_loop, reason = "the counter is what is checked")]
 mod support;
@@ -34,6 +36,12 @@ mod p_events;
 mod p_figures;
 mod p_ingress;
 mod p_ingress_names;
+#[cfg(unix)]
+mod p_ports;
+#[cfg(unix)]
+mod p_ports_ends;
+#[cfg(unix)]
+mod p_ports_level;
 mod p_reload;
 #[cfg(feature = "transcripts")]
 mod p_transcripts;

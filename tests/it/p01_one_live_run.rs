@@ -2,7 +2,7 @@
 
 use laneq::{Fate, Message, Mode, Outcome, Placement};
 
-use crate::support::{Answer, bench, waits};
+use super::support::{Answer, bench, waits};
 
 fn followup(text: &str) -> Message {
     Message::new("k", text).with_mode(Mode::Followup)

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use laneq::{Cause, Config, Error, Fallback, Fate, Message, Mode, Outcome, Placement, Verdict};
 
-use crate::stage::{Dice, bench_doing, followup, staged};
-use crate::support::{bench, waits};
+use super::stage::{Dice, bench_doing, followup, staged};
+use super::support::{bench, waits};
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use laneq::{Config, Event, Fate, Kind, Message, Mode, Placement, Queue, Source};
 
-use crate::stage::{collect, followup, interrupt, settles, steer};
-use crate::support::{Bench, LONG, bench_with, waits};
+use super::stage::{collect, followup, interrupt, settles, steer};
+use super::support::{Bench, LONG, bench_with, waits};
 
 /// No window: what waits at the end of a run is merged at once.
 fn hasty() -> Config {

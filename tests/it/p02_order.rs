@@ -7,11 +7,11 @@ use laneq::{
     Cause, Concurrency, Config, Drop, Fallback, Fate, Message, Mode, Outcome, Placement, Verdict,
 };
 
-use crate::stage::{bench_doing, followup, interrupt, message, number, settles, steer};
-use crate::support::{Answer, bench, bench_with, scheduled, waits};
+use super::stage::{bench_doing, followup, interrupt, message, number, settles, steer};
+use super::support::{Answer, bench, bench_with, scheduled, waits};
 
 /// Every run that arrives is let through.
-fn pass_all(bench: &crate::support::Bench, texts: &[&str]) {
+fn pass_all(bench: &super::support::Bench, texts: &[&str]) {
     texts.iter().for_each(|text| bench.gate.pass(text));
 }
 
@@ -169,7 +169,7 @@ fn p2_a_key_keeps_its_order_across_lanes_and_with_closures() {
     let fourth = bench.submit(followup("4"));
     bench.engine.resume("main").expect("a lane of ours");
     settles(&[first, second, fourth]);
-    let told = closure.expect("there is room").wait_for(crate::support::LONG);
+    let told = closure.expect("there is room").wait_for(super::support::LONG);
     assert_eq!(told.map(|s| s.fate), Ok(Fate::Ran));
     let log = log.lock().expect("no panic under it");
     assert_eq!(*log, ["1@main", "2@other", "3@closure", "4@main"]);

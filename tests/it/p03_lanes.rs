@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use laneq::{Concurrency, Config, Event, Lane, Message, Receipt};
 
-use crate::support::{Bench, bench_with, lane, scheduled, waits};
+use super::support::{Bench, bench_with, lane, scheduled, waits};
 
 fn each_key(bench: &Bench, keys: impl IntoIterator<Item = u32>) -> Vec<Receipt> {
     let submit = |n| bench.submit(Message::new(format!("k{n}"), format!("t{n}")));

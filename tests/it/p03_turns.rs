@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use laneq::{Concurrency, Config, Message, Mode, Priority};
 
-use crate::support::{Bench, Stop, bench_with, lane, until, waits};
+use super::support::{Bench, Stop, bench_with, lane, until, waits};
 
 fn paused() -> Bench {
     bench_with(Config::default().with_lane("main", 0))

@@ -6,8 +6,8 @@ use laneq::{
     Config, Drop, Fate, Kind, Message, MessageId, Reason, Receipt, Reply, Source, Withdrawn,
 };
 
-use crate::stage::{bench_doing, followup, running, steer};
-use crate::support::{Answer, Bench, bench, bench_with, waits};
+use super::stage::{bench_doing, followup, running, steer};
+use super::support::{Answer, Bench, bench, bench_with, waits};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -6,8 +6,8 @@ use std::sync::mpsc::channel;
 
 use laneq::{Config, Drop, Engine, Fate, Message, Reason, Receipt, Reply, RunId};
 
-use crate::stage::{bench_doing, followup, interrupt, running};
-use crate::support::{Answer, Bench, LONG, bench, until, waits};
+use super::stage::{bench_doing, followup, interrupt, running};
+use super::support::{Answer, Bench, LONG, bench, until, waits};
 
 const THREADS: usize = 8;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use laneq::{Cause, Config, Drop, Event, Fate, Outcome, Placement, Policy, Stopped, Withdrawn};
 
-use crate::stage::{collect, followup, interrupt, message, settles, steer};
-use crate::support::{Answer, bench, bench_with, fates, waits};
+use super::stage::{collect, followup, interrupt, message, settles, steer};
+use super::support::{Answer, bench, bench_with, fates, waits};
 
 const SECOND: Duration = Duration::from_secs(1);
 

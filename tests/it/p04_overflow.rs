@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use laneq::{Config, Drop, Engine, Event, Fate, ManualClock, Mode, Policy, Reason, Reply, Source};
 
-use crate::stage::{bench_of, collect, followup, message, settles, steer};
-use crate::support::{Answer, Bench, LONG, bench_with, fates, waits};
+use super::stage::{bench_of, collect, followup, message, settles, steer};
+use super::support::{Answer, Bench, LONG, bench_with, fates, waits};
 
 fn full(drop: Drop, cap: u32) -> Config {
     Config::default().with_queue(|q| {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use laneq::{Closed, Config, Drop, Message, Mode, Reason, RunId, Source};
 
-use crate::stage::{followup, interrupt, staged, steer};
-use crate::support::{Bench, LONG, bench, bench_with, waits};
+use super::stage::{followup, interrupt, staged, steer};
+use super::support::{Bench, LONG, bench, bench_with, waits};
 
 /// Refused for this reason, unchanged; the words say what was wrong.
 fn refused(bench: &Bench, message: &Message, reason: Reason, word: &str) {

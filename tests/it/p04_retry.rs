@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use laneq::{Config, Event, Fate, Kept, Outcome, Withdrawn};
 
-use crate::stage::{collect, followup, settles, steer};
-use crate::support::{Answer, Bench, bench, bench_with, waits};
+use super::stage::{collect, followup, settles, steer};
+use super::support::{Answer, Bench, bench, bench_with, waits};
 
 /// The delays of all retries so far, in milliseconds.
 fn delays(bench: &Bench) -> Vec<u128> {
@@ -133,7 +133,7 @@ fn p4_closures_are_tried_once() {
         std::panic::resume_unwind(Box::new("planned"));
     });
     let receipt: laneq::Receipt<()> = code.expect("there is room");
-    let told = receipt.wait_for(crate::support::LONG).expect("in time");
+    let told = receipt.wait_for(super::support::LONG).expect("in time");
     assert_eq!((told.fate, told.outcome), (Fate::Ran, Some(Outcome::Panicked)));
     assert_eq!(told.error.as_deref(), Some("planned"));
     bench.finish();
@@ -147,7 +147,7 @@ fn p4_a_drain_lets_retries_go_on() {
     bench.gate.answer(Answer::Fail);
     bench.until_retries(1);
     let drainer = bench.engine.clone();
-    let drain = std::thread::spawn(move || drainer.drain(crate::support::LONG));
+    let drain = std::thread::spawn(move || drainer.drain(super::support::LONG));
     let draining = |e: &Event| matches!(e, Event::EngineDraining);
     while bench.settled_book().names(draining).is_empty() {
         std::thread::yield_now();

@@ -11,8 +11,8 @@ use laneq::{
     Source, Verdict, Withdrawn,
 };
 
-use crate::stage::{Dice, bench_doing};
-use crate::support::tally;
+use super::stage::{Dice, bench_doing};
+use super::support::tally;
 
 const MODES: [Mode; 5] =
     [Mode::Followup, Mode::Collect, Mode::Steer, Mode::SteerBacklog, Mode::Interrupt];
@@ -166,7 +166,7 @@ fn p4_a_close_in_the_middle_of_a_storm_returns_what_is_left() {
             while engine.stats().accepted < 50 {
                 thread::yield_now();
             }
-            assert_eq!(engine.close(crate::support::LONG), Ok(laneq::Closed::Closed));
+            assert_eq!(engine.close(super::support::LONG), Ok(laneq::Closed::Closed));
             threads.into_iter().flat_map(|t| t.join().expect("no panic")).collect()
         });
         assert!(receipts.iter().all(|r| r.settled().is_some()), "accepted, so it has a fate");

@@ -5,8 +5,8 @@ use laneq::{
     Config, Drop, End, Fallback, Fate, Knobs, Mode, Placement, Run, Source, Verdict, Withdrawn,
 };
 
-use crate::stage::{deliver, followup, message, running, settles, steer};
-use crate::support::{Answer, Bench, bench, bench_with, fates, waits};
+use super::stage::{deliver, followup, message, running, settles, steer};
+use super::support::{Answer, Bench, bench, bench_with, fates, waits};
 
 fn both(text: &str) -> laneq::Message {
     message(Mode::SteerBacklog, text)
@@ -59,7 +59,7 @@ fn p5_closures_take_no_steers() {
         let _ = here.send(());
         let _ = rx.recv();
     });
-    arrived.recv_timeout(crate::support::LONG).expect("it runs");
+    arrived.recv_timeout(super::support::LONG).expect("it runs");
     let receipt = bench.submit(steer("a").with_authority("guest"));
     assert_eq!(receipt.fallback(), Some(Fallback::NotSteerable));
     drop(tx);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use laneq::{Config, Error, Fate, Outcome, Verdict, Withdrawn};
 
-use crate::stage::{deliver, followup, running, settles, steer, texts};
-use crate::support::{Answer, bench_with, fates, waits};
+use super::stage::{deliver, followup, running, settles, steer, texts};
+use super::support::{Answer, bench_with, fates, waits};
 
 #[test]
 fn p5_a_commit_is_final_also_if_the_run_fails_later() {

@@ -7,8 +7,8 @@ use std::thread;
 
 use laneq::{Config, End, Fate, Message, Mode, Placement, Receipt, Run, Verdict, Withdrawn};
 
-use crate::stage::{Dice, bench_doing};
-use crate::support::waits;
+use super::stage::{Dice, bench_doing};
+use super::support::waits;
 
 /// What handlers saw: text by text, how often delivered and how often run.
 #[derive(Default)]

@@ -6,8 +6,8 @@ use laneq::{
     Verdict,
 };
 
-use crate::stage::{deliver, followup, interrupt, running, settles, steer};
-use crate::support::{Answer, Bench, bench_as, waits};
+use super::stage::{deliver, followup, interrupt, running, settles, steer};
+use super::support::{Answer, Bench, bench_as, waits};
 
 /// The names of what was said about steers, in order.
 fn said(bench: &Bench) -> Vec<&'static str> {

@@ -11,8 +11,8 @@ use laneq::{
 };
 use laneq::{CallState, Event};
 
-use crate::stage::{deliver, followup, interrupt, running, steer};
-use crate::support::{Answer, bench_with, waits};
+use super::stage::{deliver, followup, interrupt, running, steer};
+use super::support::{Answer, bench_with, waits};
 
 /// Call, state, effects and reason of each result.
 type Row = (String, CallState, Effects, Option<Code>);

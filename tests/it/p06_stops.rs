@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use laneq::{Cause, Config, Event, Fate, Lane, Outcome, Run, Signal, Verdict};
 
-use crate::stage::{followup, interrupt, running, settles, steer};
-use crate::support::{Answer, Bench, bench, bench_with, waits};
+use super::stage::{followup, interrupt, running, settles, steer};
+use super::support::{Answer, Bench, bench, bench_with, waits};
 
 const SECOND: Duration = Duration::from_secs(1);
 

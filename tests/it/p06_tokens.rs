@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use laneq::{Cancelled, Cause, Config, Engine, Message, Outcome, Token, Verdict};
 
-use crate::stage::{bench_of, running};
-use crate::support::{Answer, LONG, waits};
+use super::stage::{bench_of, running};
+use super::support::{Answer, LONG, waits};
 
 /// Does this on a thread of its own: a deadlock fails the test instead of hanging it.
 fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use laneq::{Config, Event, Fate, Message, Mode, Outcome, Reason, Withdrawn};
 
-use crate::support::{Stop, bench, bench_with, waits};
+use super::support::{Stop, bench, bench_with, waits};
 
 #[test]
 fn a_closures_value_is_its_receipts() {
@@ -76,7 +76,7 @@ fn a_closure_takes_no_steer_and_is_interrupted_by_its_token() {
     let closure = bench.engine.enqueue("main", "k", move |run| {
         let token = run.token();
         hold();
-        cause_tx.send(token.wait(crate::support::LONG)).expect("the test lives");
+        cause_tx.send(token.wait(super::support::LONG)).expect("the test lives");
     });
     stop.arrived();
     let steer = bench.submit(Message::new("k", "steer").with_mode(Mode::Steer));
@@ -116,7 +116,7 @@ fn p4_fired_closures_have_fates_in_the_events_and_in_the_figures() {
     let bench = bench();
     (0..50).for_each(|_| bench.engine.fire("main", "k", |_| {}).expect("there is room"));
     (0..50).for_each(|_| bench.engine.fire_keyless("main", |_| {}).expect("there is room"));
-    let report = bench.engine.drain(crate::support::LONG).expect("a host thread");
+    let report = bench.engine.drain(super::support::LONG).expect("a host thread");
     assert!(report.complete);
     assert_eq!(bench.engine.stats().fate(Fate::Ran), 100);
     let fates = bench.settled_book().find(|event| match event {
@@ -135,7 +135,7 @@ fn a_closure_is_refused_as_a_message_is() {
     assert_eq!(bench.engine.fire("main", "", |_| {}).map_err(reason), Err(Reason::Invalid));
     assert_eq!(bench.engine.fire("main", &long, |_| {}).map_err(reason), Err(Reason::TooLarge));
     assert_eq!(bench.engine.fire("mian", "k", |_| {}).map_err(reason), Err(Reason::UnknownLane));
-    assert_eq!(bench.engine.close(crate::support::LONG), Ok(laneq::Closed::Closed));
+    assert_eq!(bench.engine.close(super::support::LONG), Ok(laneq::Closed::Closed));
     assert_eq!(bench.engine.fire("main", "k", |_| {}).map_err(reason), Err(Reason::Closed));
     assert_eq!(bench.engine.stats().refused, 4);
     bench.finish();

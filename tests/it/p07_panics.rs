@@ -10,7 +10,7 @@ use laneq::{
     Reply,
 };
 
-use crate::support::{Answer, Book, LONG, Stop, bench, bench_with, waits};
+use super::support::{Answer, Book, LONG, Stop, bench, bench_with, waits};
 
 fn thrown() -> Box<dyn std::any::Any + Send> {
     Box::new("planned")
@@ -73,13 +73,11 @@ fn p7_the_words_of_a_panic_are_in_the_receipt() {
 #[test]
 fn p7_an_error_that_panics_when_it_is_read_or_dropped_fails_its_run_only() {
     let engine = Engine::new(Config::default()).expect("the settings are fine");
-    engine
-        .on_run("main", |run| match run.key() {
-            "mute" => Err(Box::new(Mute)),
-            "thrown" => resume_unwind(Box::new(Bomb)),
-            _ => Ok(Reply::from("fine")),
-        })
-        .expect("set once");
+    super::support::DRIVE.lane(&engine, "main", |run| match run.key() {
+        "mute" => Err(Box::new(Mute)),
+        "thrown" => resume_unwind(Box::new(Bomb)),
+        _ => Ok(Reply::from("fine")),
+    });
     let send = |key: &str| engine.submit(Message::new(key, "x")).expect("there is room");
     // More of them than the lane has threads.
     for _ in 0..9 {
@@ -187,7 +185,7 @@ fn p7_a_panicking_renderer_fails_its_run_only_and_no_event_is_lost() {
         .expect("the settings are fine");
     let options = HandlerOptions::default();
     let handler = |run: &laneq::Run| Ok(Reply::from(run.batch().text().to_string()));
-    engine.on_run_any(options, handler).expect("set once");
+    super::support::DRIVE.all(&engine, options, handler);
     let book = Arc::new(Book::default());
     engine.observe(Arc::clone(&book) as Arc<dyn Observer>).expect("a thread");
     let send = |text: &str| engine.submit(Message::new("k", text)).expect("there is room");

@@ -9,7 +9,7 @@ use laneq::{
     Run, WaitError,
 };
 
-use crate::support::{Bench, LONG, Stop, bench, bench_with, waits};
+use super::support::{Bench, LONG, Stop, bench, bench_with, waits};
 
 /// Everything that a host may ask about one key while it is called back about it.
 fn call_back(engine: &Engine, key: &str) {
@@ -45,15 +45,15 @@ fn calls_back(bench: &Bench, through: &Sender<()>) -> CallsBack {
 }
 
 /// A bench whose handler never stops: callbacks submit messages of their own.
-fn open_bench() -> (Engine, Arc<crate::support::Book>) {
+fn open_bench() -> (Engine, Arc<super::support::Book>) {
     let engine = Engine::new(Config::default()).expect("the settings are fine");
-    engine.on_run("main", |_| Ok(Reply::from("fine"))).expect("set once");
-    let book = Arc::new(crate::support::Book::default());
+    super::support::DRIVE.lane(&engine, "main", |_| Ok(Reply::from("fine")));
+    let book = Arc::new(super::support::Book::default());
     engine.observe(Arc::clone(&book) as Arc<dyn laneq::Observer>).expect("a thread");
     (engine, book)
 }
 
-fn end(engine: &Engine, book: &crate::support::Book) {
+fn end(engine: &Engine, book: &super::support::Book) {
     let report = engine.drain(LONG).expect("a host thread");
     assert!(report.complete, "{report:?}");
     assert_eq!(engine.close(LONG), Ok(laneq::Closed::Closed));
@@ -172,7 +172,7 @@ fn p7_a_cancel_callback_may_call_the_engine_about_the_session_that_is_stopped() 
     });
     set.recv_timeout(LONG).expect("it is set");
     assert!(bench.engine.stop("k").run.is_some());
-    bench.gate.answer(crate::support::Answer::Fail);
+    bench.gate.answer(super::support::Answer::Fail);
     assert_eq!(waits(&message).outcome, Some(Outcome::Stopped));
     let notes = bench.settled_book().runs();
     assert!(notes.contains(&"called back".to_owned()), "{notes:?}");

@@ -8,7 +8,7 @@ use laneq::{
     BoxError, Cause, Config, Event, Fate, Message, Mode, Outcome, Reason, Receipt, Reply, Run,
 };
 
-use crate::support::{Answer, Bench, LONG, Stop, bench, bench_with, lane, waits};
+use super::support::{Answer, Bench, LONG, Stop, bench, bench_with, lane, waits};
 
 type Handled = Result<Reply, BoxError>;
 
@@ -40,7 +40,7 @@ fn family(spawn: fn(&Run, Message) -> Result<Receipt, laneq::Refused>) -> Family
         ended_tx.send(())?;
         end()
     };
-    bench.engine.on_run("parents", handler).expect("set once");
+    super::support::DRIVE.lane(&bench.engine, "parents", handler);
     let parent = bench.submit(Message::new("parent", "x").with_lane("parents"));
     let running = born.recv_timeout(LONG).expect("the first is born");
     let queued = born.recv_timeout(LONG).expect("the second is born");
@@ -197,7 +197,7 @@ fn p9_runs_spawn_eight_levels_deep_and_no_deeper() {
         Ok(Reply::from("done"))
     };
     bench.engine.set_lane("nest", laneq::Concurrency::Limit(1)).expect("a fine name");
-    bench.engine.on_run("nest", handler).expect("set once");
+    super::support::DRIVE.lane(&bench.engine, "nest", handler);
     let top = bench.submit(Message::new("level 0", "0").with_lane("nest"));
     assert_eq!(waits(&top).outcome, Some(Outcome::Done));
     let refused = refused.lock().expect("no panic").clone();

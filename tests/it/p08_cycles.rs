@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 
 use laneq::{Config, Error, Message, Mode, Outcome, Receipt, Run, WaitError};
 
-use crate::support::{LONG, Stop, bench, bench_with, lane, until};
+use super::support::{LONG, Stop, bench, bench_with, lane, until};
 
 fn names(keys: &[&str]) -> WaitError {
     WaitError::WouldDeadlock(keys.iter().map(|key| format!("{key:?}")).collect())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use laneq::{Cause, Config, Fate, Message, Outcome, Receipt, Run, Settled, Signal, WaitError};
 
-use crate::support::{Bench, LONG, Stop, bench_with, lane, until, waits};
+use super::support::{Bench, LONG, Stop, bench_with, lane, until, waits};
 
 fn one_slot() -> Bench {
     bench_with(Config::default().with_lane("main", 1))

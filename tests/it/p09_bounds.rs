@@ -2,7 +2,7 @@
 
 use laneq::{Config, Drop, Knobs, Limits, Message, Mode, Priority, Reason, Source, Withdrawn};
 
-use crate::support::{Bench, bench_with, waits};
+use super::support::{Bench, bench_with, waits};
 
 /// An engine in which nothing starts.
 fn still(change: impl FnOnce(&mut Limits)) -> Bench {

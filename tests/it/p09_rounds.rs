@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 
 use laneq::{Config, Error, Event, Fallback, Message, Mode, Placement, Record, Verdict, Withdrawn};
 
-use crate::support::{Answer, Bench, LONG, Stop, bench, bench_with, lane, until, waits};
+use super::support::{Answer, Bench, LONG, Stop, bench, bench_with, lane, until, waits};
 
 fn still() -> Bench {
     bench_with(Config::default().with_lane("main", 0))
@@ -115,6 +115,10 @@ fn p9_steers_given_back_in_the_last_round_become_turns_and_the_boundary_is_clear
 
 #[test]
 fn p9_sixty_four_threads_may_be_abandoned_and_no_more() {
+    if super::support::DRIVE == super::support::Drive::Pull {
+        // The bound is on threads of the engine: the host's are the host's.
+        return;
+    }
     let bench = bench();
     let stop = Stop::default();
     let _receipts: Vec<_> =
@@ -160,9 +164,9 @@ fn bench_quiet() -> Bench {
     let config = Config::default().with_lane("main", 0);
     let engine = laneq::Engine::builder(config).clock(laneq::ManualClock::new()).start();
     let engine = engine.expect("the settings are fine");
-    let (gate, handler) = crate::support::Gate::new();
+    let (gate, handler) = super::support::Gate::new();
     let handle = move |run: &laneq::Run| handler.handle(run);
-    engine.on_run("main", handle).expect("set once");
+    super::support::DRIVE.lane(&engine, "main", handle);
     Bench { engine, gate, book: std::sync::Arc::default() }
 }
 

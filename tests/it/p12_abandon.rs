@@ -8,7 +8,7 @@ use laneq::{
     Cause, Config, Error, Event, Fate, Message, Mode, Outcome, Placement, Receipt, RunId, Verdict,
 };
 
-use crate::support::{Answer, Bench, LONG, Stop, bench, bench_with, lane, until, waits};
+use super::support::{Answer, Bench, LONG, Stop, bench, bench_with, lane, until, waits};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -10,7 +10,7 @@ use laneq::{
     Observer, Reply, Run, Settled,
 };
 
-use crate::support::{Bench, Book, Gate, Handler, LONG, bench, waits};
+use crate::support::{Bench, Book, DRIVE, Drive, Gate, Handler, LONG, bench, waits};
 
 impl Gate {
     /// Does this with the run that waits at the gate, on its thread; answers what came of it.
@@ -44,9 +44,13 @@ impl Stage {
 }
 
 pub fn staged(config: Config) -> (Bench, Arc<Stage>) {
+    staged_on(DRIVE, config)
+}
+
+pub fn staged_on(drive: Drive, config: Config) -> (Bench, Arc<Stage>) {
     let stage = Arc::new(Stage::default());
     let own = Arc::clone(&stage);
-    (bench_doing(config, move |run| own.handle(run)), stage)
+    (doing_on(drive, config, move |run| own.handle(run)), stage)
 }
 
 /// A bench whose handler is this; its gate is nobody's.
@@ -54,16 +58,32 @@ pub fn bench_doing(
     config: Config,
     handle: impl Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
 ) -> Bench {
+    doing_on(DRIVE, config, handle)
+}
+
+pub fn doing_on(
+    drive: Drive,
+    config: Config,
+    handle: impl Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
+) -> Bench {
     let engine =
         Engine::builder(config).clock(ManualClock::new()).start().expect("the settings are fine");
-    bench_of(engine, handle)
+    bench_of_on(drive, engine, handle)
 }
 
 pub fn bench_of(
     engine: Engine,
     handle: impl Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
 ) -> Bench {
-    engine.on_run_any(HandlerOptions::default(), handle).expect("set once");
+    bench_of_on(DRIVE, engine, handle)
+}
+
+pub fn bench_of_on(
+    drive: Drive,
+    engine: Engine,
+    handle: impl Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
+) -> Bench {
+    drive.all(&engine, HandlerOptions::default(), handle);
     let book = Arc::new(Book::default());
     engine.observe(Arc::clone(&book) as Arc<dyn Observer>).expect("a thread");
     Bench { engine, gate: Gate::new().0, book }
@@ -134,7 +154,10 @@ pub fn interrupt(text: &str) -> Message {
 
 /// A session that is running "run".
 pub fn running() -> (Bench, laneq::Receipt) {
-    let bench = bench();
+    running_on(bench())
+}
+
+pub fn running_on(bench: Bench) -> (Bench, laneq::Receipt) {
     let run = bench.submit(followup("run"));
     bench.gate.arrived();
     (bench, run)

@@ -7,12 +7,81 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use laneq::{
-    BoxError, Closed, Config, Engine, Event, Fate, HandlerOptions, ManualClock, Message, Observer,
-    Placement, Record, Reply, Run,
+    BoxError, Closed, Config, Engine, Event, Fate, HandlerOptions, ManualClock, Message, Notice,
+    Observer, Placement, Port, Record, Reply, Run,
 };
 
 /// A broken engine fails a test after this long instead of hanging it.
 pub const LONG: Duration = Duration::from_secs(60);
+
+/// Who executes the runs: the lanes' workers, or threads of the test's that take them from a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drive {
+    Push,
+    Pull,
+}
+
+/// That of the promises in their own modules; `pull` has them once more.
+pub const DRIVE: Drive = Drive::Push;
+
+impl Drive {
+    /// Threads that ask the port: closures are executed by them.
+    const PUMPS: usize = 12;
+
+    /// Every run of every lane that has nobody else goes to this handler.
+    pub fn all<H>(self, engine: &Engine, options: HandlerOptions, handle: H)
+    where
+        H: Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
+    {
+        match self {
+            Self::Push => engine.on_run_any(options, handle).expect("set once"),
+            Self::Pull => {
+                let port = engine.port().expect("it is open");
+                port.bind_any(options).expect("bound once");
+                Self::pump(&port, handle);
+            }
+        }
+    }
+
+    /// Every run of this lane goes to this handler.
+    pub fn lane<H>(self, engine: &Engine, lane: &str, handle: H)
+    where
+        H: Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
+    {
+        match self {
+            Self::Push => engine.on_run(lane, handle).expect("set once"),
+            Self::Pull => {
+                let port = engine.port().expect("it is open");
+                port.bind(lane).expect("bound once");
+                Self::pump(&port, handle);
+            }
+        }
+    }
+
+    /// Each run on a thread of its own, so that whoever is held up holds nobody up.
+    fn pump<H>(port: &Port, handle: H)
+    where
+        H: Fn(&Run) -> Result<Reply, BoxError> + Send + Sync + 'static,
+    {
+        let handle = Arc::new(handle);
+        for _ in 0..Self::PUMPS {
+            let (port, handle) = (port.clone(), Arc::clone(&handle));
+            std::thread::spawn(move || {
+                loop {
+                    match port.next(None).expect("a host thread") {
+                        Some(Notice::Ready(run)) => {
+                            let handle = Arc::clone(&handle);
+                            // Stale: the test has abandoned it.
+                            std::thread::spawn(move || drop(run.execute(|run| handle(run))));
+                        }
+                        Some(Notice::Closed) => return,
+                        _ => {}
+                    }
+                }
+            });
+        }
+    }
+}
 
 /// A handler stops here until the test opens it; the test learns that it arrived.
 pub struct Gate {
@@ -223,10 +292,14 @@ pub fn bench_with(config: Config) -> Bench {
 }
 
 pub fn bench_as(config: Config, options: HandlerOptions) -> Bench {
+    bench_on(DRIVE, config, options)
+}
+
+pub fn bench_on(drive: Drive, config: Config, options: HandlerOptions) -> Bench {
     let engine =
         Engine::builder(config).clock(ManualClock::new()).start().expect("the settings are fine");
     let (gate, handler) = Gate::new();
-    engine.on_run_any(options, move |run| handler.handle(run)).expect("set once");
+    drive.all(&engine, options, move |run| handler.handle(run));
     let book = Arc::new(Book::default());
     engine.observe(Arc::clone(&book) as Arc<dyn Observer>).expect("a thread");
     Bench { engine, gate, book }

@@ -1,5 +1,6 @@
 //! `laneq bench`: load on this machine, with the workload names that comparisons use.
 
+mod durable;
 mod latency;
 mod meter;
 mod report;
@@ -38,7 +39,7 @@ struct Workload {
 
 type Run = fn(Scale, u32) -> Result<Vec<Row>, Failure>;
 
-const ALL: [(&str, &str, Run); 11] = [
+const ALL: [(&str, &str, Run); 14] = [
     ("W1", "closures by session handle, 10,000 sessions x 100", |s, _| throughput::handles(s)),
     ("W1k", "the same by key", |s, _| throughput::keys(s)),
     ("W1t", "the same with a receipt for each", |s, _| throughput::receipts(s)),
@@ -49,6 +50,9 @@ const ALL: [(&str, &str, Run); 11] = [
     ("W5", "idle engine, submit to start at 2,000/s", |s, _| latency::idle(s)),
     ("W6", "second lane while the first is full", |s, _| latency::beside_sleepers(s, "subagent")),
     ("W6s", "the same without a second lane", |s, _| latency::beside_sleepers(s, "main")),
+    ("J", "acknowledged messages of 1 KiB, journal synced", |s, _| durable::acknowledgements(s)),
+    ("Jos", "the same not synced, beside no journal", |s, _| durable::unsynced(s)),
+    ("Jback", "1,000,000 waiting messages of 1 KiB come back", |s, _| durable::recovery(s)),
     ("keys", "10,000,000 keys, memory before and after", |s, _| throughput::memory_of_keys(s)),
 ];
 

@@ -7,7 +7,7 @@ use super::{Cx, Door, Machine, Phase};
 use crate::model::{Cause, LaneId, RunId};
 use crate::session::backlog::{Code, Item, Joins};
 use crate::session::batch::{Batch, Cells};
-use crate::session::cell::{Cell, Place};
+use crate::session::cell::{Cell, Place, Watch};
 use crate::session::live::{Held, Inbox, Live, SlotState};
 use crate::session::next::{Next, Note, Tag};
 use crate::sync::Arc;
@@ -79,6 +79,21 @@ impl<C: Code> Machine<C> {
         }
         let started = self.start(run, ticket, cx, &mut next);
         (next, Claimed::Run(started))
+    }
+
+    /// A claim for a port, which hears of steers and stops of the run from its first moment on.
+    pub(crate) fn claim_watched(
+        &mut self,
+        ticket: &Ticketed,
+        run: RunId,
+        watch: Arc<dyn Watch>,
+        cx: &Cx<'_>,
+    ) -> (Next<C>, Claimed<C>) {
+        let (next, claimed) = self.claim(ticket, run, cx);
+        if let Claimed::Run(Started { work: Work::Messages(_), .. }) = &claimed {
+            self.companions().watch = Some(watch);
+        }
+        (next, claimed)
     }
 
     /// Whether a ticket like this could become a run now.

@@ -35,6 +35,8 @@ pub(crate) struct Ended {
     pub(crate) fate: Option<Fate>,
     pub(crate) started: Moment,
     pub(crate) error: Option<Arc<str>>,
+    /// Whether it held its slot to the end: a pulled run may end while it waits.
+    pub(crate) slot: SlotState,
 }
 
 /// What a finish came to.
@@ -138,7 +140,14 @@ impl<C: Code> Machine<C> {
             notes.push(Note::Finished { run, outcome, cause, took });
             notes.push(Note::ClosureFate { number, fate, run: run_of, outcome: outcome_of });
         }
-        Ended { outcome, cause, fate: Some(fate), started: live.started, error: end.error() }
+        Ended {
+            outcome,
+            cause,
+            fate: Some(fate),
+            started: live.started,
+            error: end.error(),
+            slot: live.slot,
+        }
     }
 
     /// The admission number whose low half this is: the newest that can be meant.
@@ -177,7 +186,7 @@ impl<C: Code> Machine<C> {
             Some(fate) => self.settle_batch(live.id, batch, fate, outcome, cx, next),
             None => self.retry(live, batch, outcome, error.clone(), cx, next),
         }
-        Ended { outcome, cause, fate, started: live.started, error }
+        Ended { outcome, cause, fate, started: live.started, error, slot: live.slot }
     }
 
     /// The whole table; `None` is a retry.
@@ -313,12 +322,13 @@ impl<C: Code> Machine<C> {
             next.effects().notes.push(Note::Finished { run, outcome, cause, took });
         }
         if let Some(watch) = watch {
-            next.effects().wakes.push((watch, crate::session::cell::Wake::Stop));
+            next.effects().wakes.push((watch, crate::session::cell::Wake::Stop(cause)));
         }
         let (outcome, cause, started) = (Outcome::Stopped, Some(cause), live.started);
-        let ended = Ended { outcome, cause, fate: Some(fate), started, error: None };
+        let (slot, error) = (live.slot, None);
+        let ended = Ended { outcome, cause, fate: Some(fate), started, error, slot };
         let batch = live.held.first().is_some().then_some(ended);
-        let abandoned = Abandoned { slot: live.slot, batch };
+        let abandoned = Abandoned { slot, batch };
         match live.held {
             Held::Messages(batch) => {
                 self.give_batch_fate(cx, &mut next, &batch, fate, (run, Outcome::Stopped, None));

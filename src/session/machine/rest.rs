@@ -318,7 +318,7 @@ impl<C: Code> Machine<C> {
             next.effects().cancel = Some((token.clone(), cause));
         }
         if let Some(watch) = &extra.run.watch {
-            next.effects().wakes.push((Arc::clone(watch), Wake::Stop));
+            next.effects().wakes.push((Arc::clone(watch), Wake::Stop(cause)));
         }
     }
 }

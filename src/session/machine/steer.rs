@@ -322,8 +322,7 @@ impl<C: Code> Machine<C> {
     /// who heard before, to be dropped after unlock.
     pub(crate) fn watch(&mut self, run: RunId, watch: Arc<dyn Watch>) -> Result<Watched, Error> {
         let before = self.companions_of(run)?.watch.replace(watch);
-        let stopped = self.live.as_ref().is_some_and(|live| live.stop.is_some());
-        let stop = stopped.then_some(Wake::Stop);
+        let stop = self.live.as_ref().and_then(|live| live.stop).map(Wake::Stop);
         let steer = self.steer_is_visible().then_some(Wake::Steer);
         Ok((stop.into_iter().chain(steer).collect(), before))
     }

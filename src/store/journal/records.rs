@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::store::{Change, Journal, JournalError, Table};
-use crate::model::{Fate, Knobs, Message, Mode, Outcome, Priority, Source};
+use crate::model::{Details, Fate, Knobs, Message, Mode, Outcome, Priority, Source};
+use crate::sync::Arc;
 
 /// The format of every value. A file with another one is refused, with both numbers.
 const FORMAT: u8 = 1;
@@ -88,21 +89,29 @@ impl<'a> Sent<'a> {
         }
     }
 
-    /// The message that it was.
+    /// The message that it was, but for its ttl and attempts, which its cell has.
     pub(crate) fn message(self) -> Message {
         let mut message = Message::new(&*self.key, self.text).with_lane(&*self.lane);
         message.id = self.id.map(|id| (&*id).into());
         message.authority = self.authority.map(|a| (&*a).into());
         (message.mode, message.priority) = (self.mode, self.priority);
-        let details = message.details_mut();
         let text = |part: Option<Cow<'_, str>>| part.map(|part| part.into_owned().into());
-        details.source = self.source.map(Cow::into_owned);
-        (details.sender, details.payload) = (text(self.sender), text(self.payload));
-        (details.meta, details.media) = (text(self.meta), text(self.media));
-        (details.backlog, details.deadline) = (text(self.backlog), self.deadline);
-        (details.attempts, details.ttl) = (Some(self.attempts), self.ttl);
-        details.requeued_from = text(self.requeued_from);
-        details.knobs = self.knobs.map(Cow::into_owned);
+        let details = Details {
+            source: self.source.map(Cow::into_owned),
+            sender: text(self.sender),
+            payload: text(self.payload),
+            meta: text(self.meta),
+            media: text(self.media),
+            backlog: text(self.backlog),
+            deadline: self.deadline,
+            requeued_from: text(self.requeued_from),
+            knobs: self.knobs.map(Cow::into_owned),
+            ..Details::default()
+        };
+        // Most messages have none, and then they take no room.
+        if details != Details::default() {
+            message.details = Some(Arc::new(details));
+        }
         message
     }
 }
@@ -131,14 +140,17 @@ pub(crate) enum Mark {
 
 impl Mark {
     /// The last byte of the key of each kind.
-    pub(crate) const KINDS: [u8; 4] = [0, 1, 2, 3];
+    pub(crate) const STARTED: u8 = 0;
+    pub(crate) const RANK: u8 = 1;
+    pub(crate) const SEEN: u8 = 2;
+    pub(crate) const PARKED: u8 = 3;
 
     fn kind(&self) -> u8 {
         match self {
-            Self::Started { .. } => 0,
-            Self::Urgent | Self::Steer => 1,
-            Self::Seen => 2,
-            Self::Parked { .. } => 3,
+            Self::Started { .. } => Self::STARTED,
+            Self::Urgent | Self::Steer => Self::RANK,
+            Self::Seen => Self::SEEN,
+            Self::Parked { .. } => Self::PARKED,
         }
     }
 

@@ -240,7 +240,9 @@ fn write(database: &Database, changes: &[&Change], number: u64) -> Result<(), re
     }
     {
         let mut about = transaction.open_table(ABOUT)?;
-        about.insert("format", FORMAT)?;
+        if number == 1 {
+            about.insert("format", FORMAT)?;
+        }
         about.insert("commit", number)?;
     }
     transaction.commit()?;

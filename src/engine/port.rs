@@ -1,0 +1,162 @@
+//! Ports: for hosts with threads, or an event loop, of their own.
+
+use std::time::Duration;
+
+use super::Engine;
+use super::core::Core;
+#[cfg(doc)]
+use crate::lane::OwnedRun;
+use crate::lane::{HandlerOptions, Notice, Port as Pulled};
+use crate::model::{Error, LaneId};
+use crate::run::Receipt;
+use crate::session::Open;
+use crate::sync::on::{Thread, kind};
+use crate::sync::{Arc, Weak};
+
+/// Where the host's threads take runs, and hear all else that an event loop needs to hear: one
+/// wait for everything. Slots, order, steers and fates are those of a handler.
+///
+/// Cheap to clone, and any number of threads may use it: each notice is heard once. Dropping the
+/// last clone lets its lanes go: what is there, and comes, waits until another port binds them (or
+/// a handler is set). Runs that were taken stay valid. A port does not keep the engine open.
+///
+/// A host with one thread must not block it for what only it can do: it waits with
+/// [`wait_begin`](OwnedRun::wait_begin), and drains and closes from another thread.
+#[derive(Clone)]
+pub struct Port {
+    hold: Arc<Hold>,
+}
+
+/// The drop of the last clone.
+struct Hold {
+    port: Arc<Pulled>,
+    core: Weak<Core>,
+}
+
+impl Engine {
+    /// A port without lanes.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn port(&self) -> Result<Port, Error> {
+        let shared = self.shared();
+        if shared.open() == Open::Closed {
+            return Err(Error::Closed);
+        }
+        let port = Pulled::new(&self.core.staff, shared);
+        let core = Arc::downgrade(&self.core);
+        Ok(Port { hold: Arc::new(Hold { port, core }) })
+    }
+}
+
+impl Port {
+    /// Binds a lane: its runs are this port's to take, steerable. The lane has no workers any
+    /// more. Never blocks.
+    ///
+    /// # Errors
+    /// `UnknownLane`; `Invalid` if it has a handler or a port of its own; `Closed`.
+    pub fn bind(&self, lane: &str) -> Result<(), Error> {
+        self.bind_with(lane, HandlerOptions::default())
+    }
+
+    /// As [`bind`](Self::bind), saying what the host can do.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_with(&self, lane: &str, options: HandlerOptions) -> Result<(), Error> {
+        let core = self.core()?;
+        let lane = core.shared.doors.named(lane)?.id;
+        self.bind_to(&core, Some(lane), options)
+    }
+
+    /// Binds every lane that has no handler or port of its own, now or later: also those that
+    /// [`set_lane`](Engine::set_lane) makes on the fly.
+    ///
+    /// # Errors
+    /// `Invalid` if a handler or a port has them all; `Closed`.
+    pub fn bind_any(&self, options: HandlerOptions) -> Result<(), Error> {
+        let core = self.core()?;
+        self.bind_to(&core, None, options)
+    }
+
+    fn bind_to(
+        &self,
+        core: &Core,
+        lane: Option<LaneId>,
+        options: HandlerOptions,
+    ) -> Result<(), Error> {
+        core.staff.takers.bind(lane, &self.hold.port, options)?;
+        core.taken();
+        Ok(())
+    }
+
+    fn core(&self) -> Result<Arc<Core>, Error> {
+        self.hold.core.upgrade().ok_or(Error::Closed)
+    }
+
+    /// The next notice: what there is at once, else what comes within `timeout` (`ZERO` asks and
+    /// does not block, `None` waits for ever). Notices of runs come first, then those of tags, then
+    /// a run that is ready, of each lane in its turn; [`Closed`](Notice::Closed) at the end, again
+    /// and again.
+    ///
+    /// Once a submit has returned and its lane has a free slot, the run is there: no other thread
+    /// has to do anything first.
+    ///
+    /// Closures of the port's lanes are executed here, on the calling thread, and are not told:
+    /// while they are, it counts as a thread of the engine. A call whose time is over goes on with
+    /// them for 1 ms at most; then the [descriptor](Self::descriptor) stays readable.
+    ///
+    /// With several threads, one may hear of a run's steer or stop before another has put the run
+    /// where all find it: the run's own boundary knows all the same.
+    ///
+    /// # Errors
+    /// `WouldDeadlock` on a thread of the engine, and in a closure that is executed here.
+    pub fn next(&self, timeout: Option<Duration>) -> Result<Option<Notice>, Error> {
+        if kind() != Thread::Host {
+            let cycle = ["asking a port on an engine thread", "that thread's own work"];
+            return Err(Error::WouldDeadlock(cycle.map(str::to_owned).to_vec()));
+        }
+        Ok(self.hold.port.next(timeout))
+    }
+
+    /// Has [`Settled`](Notice::Settled) told under this tag, once, when the receipt has its fate;
+    /// at once if it has. Never blocks.
+    ///
+    /// # Errors
+    /// `Full` while `limits.max_pending` watches of this port have not been read.
+    pub fn watch<T: Clone>(&self, receipt: &Receipt<T>, tag: u64) -> Result<(), Error> {
+        self.hold.port.watch(receipt, tag)
+    }
+
+    /// Calls `wake` whenever the port goes from nothing unread to something unread; at once if
+    /// something is unread. From any thread but the timer's, with no lock held; it must not block.
+    /// Then ask with `ZERO` until there is nothing. Replaces the function that was set before. A
+    /// clone of the port in it would keep the port, and its lanes bound, for ever.
+    pub fn on_wake(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.hold.port.on_wake(Arc::new(wake));
+    }
+
+    /// A descriptor that is readable exactly while something is unread, for `poll`, `epoll`,
+    /// `kqueue` and all that is built on them. It may be readable for something that has vanished
+    /// meanwhile (a message was withdrawn, say): then asking with `ZERO` finds nothing, and it is
+    /// not readable any more. Do not read from it, and do not close it: it is the port's.
+    ///
+    /// # Errors
+    /// `System` if it cannot be made.
+    #[cfg(unix)]
+    pub fn descriptor(&self) -> Result<std::os::fd::BorrowedFd<'_>, Error> {
+        self.hold.port.descriptor()
+    }
+}
+
+impl std::fmt::Debug for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Port").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.port.unbind();
+    }
+}

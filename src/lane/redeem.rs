@@ -1,0 +1,43 @@
+//! A ticket that the gate has promised becomes a run, or turns out to be good for nothing.
+
+use crate::model::RunId;
+use crate::run::{Closure, Session, Shared};
+use crate::session::{Claimed, Door, Tag, Ticket, Ticketed, Watch};
+use crate::sync::Arc;
+use crate::time::Moment;
+
+/// What became of a ticket.
+pub(super) struct Redeemed {
+    pub(super) session: Arc<Session>,
+    pub(super) ticket: Ticketed,
+    pub(super) now: Moment,
+    pub(super) claimed: Claimed<Closure>,
+}
+
+/// Takes the ticket out and claims its session for a run of this id. A port's run is watched.
+#[inline]
+pub(super) fn redeem(
+    shared: &Arc<Shared>,
+    door: &Arc<Door<Closure>>,
+    id: RunId,
+    watch: Option<Arc<dyn Watch>>,
+) -> Redeemed {
+    let ageing = shared.config().engine.ageing;
+    let (priority, ticket) = door.ready.take(|| shared.now(), ageing);
+    let now = shared.now();
+    door.leaves(&ticket);
+    let Ticket { session, issued } = ticket;
+    door.lane_wait.record(now.since(issued));
+    let ticket = Ticketed {
+        tag: Tag { lane: door.id, priority },
+        issued,
+        warning: door.settings().wait_warning,
+        inbox: door.inbox(),
+        deadline: door.settings().deadline,
+    };
+    let claimed = shared.transition(&session, now, |m, cx| match watch {
+        Some(watch) => m.claim_watched(&ticket, id, watch, cx),
+        None => m.claim(&ticket, id, cx),
+    });
+    Redeemed { session, ticket, now, claimed }
+}
