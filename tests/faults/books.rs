@@ -24,6 +24,7 @@ pub struct Books {
     /// The key and id of each first run, in order.
     firsts: Vec<(String, String)>,
     pub acknowledged: usize,
+    poisoned: bool,
     /// What was said besides, by the last child.
     pub said: Vec<String>,
 }
@@ -103,7 +104,11 @@ impl Books {
             }
             ["busy", id] => self.known(id)?.refused = true,
             ["refused", id, ..] => {
-                self.known(id)?.refused = true;
+                // P11: of what waited for the sync that failed, nobody knows; of what came after
+                // it, everybody.
+                let unknown = line.contains("could not be synced") && !self.poisoned;
+                self.poisoned |= unknown;
+                self.known(id)?.refused = !unknown;
                 self.said.push(line.to_owned());
             }
             ["ran", id, attempt, key] => {

@@ -41,7 +41,7 @@ fn story(books: &mut Books, orders: &Orders, n: u64, seed: u64) -> Result<(), St
             0 => 40_000,
             _ => {
                 heard.until("ack");
-                15_000
+                30_000
             }
         };
         std::thread::sleep(Duration::from_micros(below(&mut dice, most)));
@@ -68,8 +68,7 @@ fn story(books: &mut Books, orders: &Orders, n: u64, seed: u64) -> Result<(), St
 /// Nothing is left of messages that have their fate.
 fn left(orders: &Orders) -> Result<(), String> {
     let wrong = |error: laneq::JournalError| error.to_string();
-    let journal =
-        RedbJournal::open(&orders.journal, &JournalKnobs::default()).map_err(wrong)?;
+    let journal = RedbJournal::open(&orders.journal, &JournalKnobs::default()).map_err(wrong)?;
     for table in [Table::Messages, Table::Marks] {
         let mut n = 0;
         journal

@@ -64,7 +64,8 @@ impl Health {
         let Some(Failure { act, kind, text }) = self.0.lock().clone() else {
             return JournalError::Damaged(format!("{name}: {other}").into());
         };
-        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        let full =
+            [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
         match act {
             Act::Sync => JournalError::Poisoned(
                 format!(

@@ -4,6 +4,7 @@
 //! and nothing of sessions: what the bytes mean is in `records`.
 
 mod disk;
+mod fresh;
 mod holder;
 mod line;
 mod records;

@@ -1,10 +1,10 @@
 //! The embedded journal: one `redb` file, one writer, readers beside it.
 //!
-//! A commit is one `fdatasync`. With `sync = "os"` there is none: what is answered survives the
-//! process, not the machine.
+//! A commit is two `fdatasync`: the pages, then the header that names them, as readers beside the
+//! writer need it. With `sync = "os"` there is none: what is answered survives the process, not the
+//! machine.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,10 +14,11 @@ use redb::{
     ReadableTable, StorageError, TableDefinition, TableError,
 };
 
-use super::disk::{Between, Disk, Health, nothing, sync_folder};
+use super::disk::{Between, Disk, Health, nothing};
+use super::fresh;
 use super::holder::Holder;
 use super::store::{Change, Each, Journal, JournalError, Table};
-use crate::config::{JournalKnobs, Sync};
+use crate::config::JournalKnobs;
 use crate::sync::caught;
 
 /// Pages that are kept in memory.
@@ -52,6 +53,8 @@ pub struct RedbJournal {
     holder: Holder,
     state: State,
     commits: u64,
+    /// When there was no room, the last time.
+    full: Option<(Instant, JournalError)>,
 }
 
 enum State {
@@ -87,16 +90,16 @@ impl RedbJournal {
         let path = whole_path(path)?;
         let name = path.display().to_string();
         let holder = Holder::take(&path, knobs.sync)?;
-        if is_new(&path) {
+        if fresh::is_new(&path) {
             holder.compare(0, &name)?;
-            make(&path, &between, knobs)?;
+            fresh::make(&path, &between, knobs)?;
         }
         let (database, health) = open(&path, &name, &between, knobs, Check::Whole)?;
         let commits = last_commit(&database, &name).map_err(|error| health.or(&name, error))?;
         holder.compare(commits, &name)?;
         let state = State::Open(database, health);
         let knobs = knobs.clone();
-        Ok(Self { path, name, knobs, between, holder, state, commits })
+        Ok(Self { path, name, knobs, between, holder, state, commits, full: None })
     }
 
     /// The open database; after a failure it is opened anew, at most once a second.
@@ -194,11 +197,24 @@ impl RedbJournal {
 
 impl Journal for RedbJournal {
     fn commit(&mut self, changes: &[&Change]) -> Result<(), JournalError> {
-        match self.attempt(changes) {
+        let grows = |c: &&Change| c.table == Table::Messages && c.value.is_some();
+        match &self.full {
+            // P9: whoever submits to a full disk again and again does not have the file opened
+            // as often. What ends or marks messages is tried.
+            Some((since, error)) if since.elapsed() < REST && changes.iter().any(grows) => {
+                return Err(error.clone());
+            }
+            _ => {}
+        }
+        let result = match self.attempt(changes) {
             // What the last commit took out is free once another one has come: here it is.
             Err(JournalError::Full(_)) if self.attempt(&[]).is_ok() => self.attempt(changes),
             result => result,
+        };
+        if let Err(error @ JournalError::Full(_)) = &result {
+            self.full = Some((Instant::now(), error.clone()));
         }
+        result
     }
 
     fn read(&self, table: Table, each: &mut Each<'_>) -> Result<(), JournalError> {
@@ -223,7 +239,11 @@ impl Journal for RedbJournal {
 }
 
 /// One commit: all or none of it, and on the disk unless `sync` is `os`.
-fn write(database: &Database, changes: &[&Change], number: u64) -> Result<(), redb::Error> {
+pub(super) fn write(
+    database: &Database,
+    changes: &[&Change],
+    number: u64,
+) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     for table in Table::ALL {
         let mut own = changes.iter().filter(|change| change.table == table).peekable();
@@ -273,40 +293,16 @@ pub(super) fn damaged(name: &str, error: &(impl fmt::Display + ?Sized)) -> Journ
     JournalError::Damaged(format!("{name}: {error}").into())
 }
 
-fn is_new(path: &Path) -> bool {
-    path.metadata().map_or_else(|e| e.kind() == io::ErrorKind::NotFound, |file| file.len() == 0)
-}
-
-/// A new journal with all its tables. It gets its name once it is whole: a crash must not leave a
-/// half that nobody can open.
-fn make(path: &Path, between: &Between, knobs: &JournalKnobs) -> Result<(), JournalError> {
-    let mut half = path.as_os_str().to_owned();
-    half.push(".new");
-    let half = PathBuf::from(half);
-    let name = half.display().to_string();
-    let wrong = |error: io::Error| JournalError::Failed(format!("{name}: {error}").into());
-    match fs::remove_file(&half) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrong(error)),
-        _ => {}
-    }
-    let synced = JournalKnobs { sync: Sync::Group, ..knobs.clone() };
-    let (database, health) = open(&half, &name, between, &synced, Check::Quick)?;
-    write(&database, &[], 1).map_err(|error| health.explain(&name, &error))?;
-    drop(database);
-    fs::rename(&half, path).map_err(wrong)?;
-    sync_folder(path).map_err(wrong)
-}
-
 /// How much of a file is read when it is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Check {
+pub(super) enum Check {
     /// All of it.
     Whole,
     /// What the file says of itself: it was ours a moment ago.
     Quick,
 }
 
-fn open(
+pub(super) fn open(
     path: &Path,
     name: &str,
     between: &Between,

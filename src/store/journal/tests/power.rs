@@ -220,7 +220,8 @@ fn story(seed: u64, lie_at: Option<u64>) -> Vec<String> {
 
 #[test]
 fn p11_what_was_answered_is_there_after_a_loss_of_power_and_the_last_one_whole_or_not_at_all() {
-    for seed in 0..6 {
+    let full = std::env::var("LANEQ_FAULTS").is_ok_and(|value| value == "full");
+    for seed in 0..if full { 20 } else { 3 } {
         let wrong = story(seed, None);
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
