@@ -104,18 +104,16 @@ impl RedbJournal {
 
     /// The open database; after a failure it is opened anew, at most once a second.
     fn database(&mut self) -> Result<&Database, JournalError> {
-        match &self.state {
-            State::Down(since, _) if since.elapsed() >= REST => {
-                if self.reopen()? > self.commits {
-                    let name = &self.name;
-                    let text = format!(
-                        "{name}: a commit that was answered as failed is in the file after all: \
-                         open the journal anew, and it comes back"
-                    );
-                    return Err(self.down(JournalError::Poisoned(text.into())));
-                }
-            }
-            _ => {}
+        if let State::Down(since, _) = &self.state
+            && since.elapsed() >= REST
+            && self.reopen()? > self.commits
+        {
+            let name = &self.name;
+            let text = format!(
+                "{name}: a commit that was answered as failed is in the file after all: open the \
+                 journal anew, and it comes back"
+            );
+            return Err(self.down(JournalError::Poisoned(text.into())));
         }
         match &self.state {
             State::Open(database, _) => Ok(database),

@@ -26,10 +26,10 @@ fn journal(left: Left) -> Copy {
     let (_folder, path) = folder();
     let mut journal = open(&path, &knobs(Sync::Group), &Mood::default()).expect("a new file");
     let (mut entries, mut before) = (Entries::new(), Entries::new());
-    for n in 0..20u64 {
+    for (n, byte) in (0..20u64).zip(0u8..) {
         before.clone_from(&entries);
         let mut changes = vec![
-            put(Table::Messages, n, &vec![u8::try_from(n).expect("small"); 150 * n as usize]),
+            put(Table::Messages, n, &vec![byte; 150 * usize::from(byte)]),
             put(Table::Marks, n, b"started"),
             put(Table::Ids, n, b"known"),
         ];
@@ -39,12 +39,8 @@ fn journal(left: Left) -> Copy {
     }
     if left == Left::Closed {
         drop(journal);
-    } else {
-        // What is copied now is what a crash at this moment leaves.
-        let bytes = std::fs::read(&path).expect("it is there");
-        let witness = std::fs::read(beside(&path)).expect("so is the witness");
-        return Copy { bytes, witness, entries, before };
     }
+    // What is copied of an open one is what a crash at this moment leaves.
     let bytes = std::fs::read(&path).expect("it is there");
     let witness = std::fs::read(beside(&path)).expect("so is the witness");
     Copy { bytes, witness, entries, before }
@@ -130,8 +126,8 @@ fn flips(left: Left) {
     assert!(header.told > 300 / thrift, "{left:?}: {header:?}");
     let (used, mut dice) = (used(&copy.bytes), Dice::new(7));
     let rest = each(&copy, 2100 / thrift, |_, bytes| {
-        let at = used[dice.below(used.len() as u64) as usize];
-        flip(bytes, at * 8 + dice.below(8) as usize)
+        let at = used[dice.index(used.len())];
+        flip(bytes, at * 8 + dice.index(8))
     });
     assert!(rest.told > 100 / thrift, "{left:?}: {rest:?}");
 }
@@ -154,7 +150,7 @@ fn p11_a_journal_that_was_cut_is_told() {
         let pages = len / 4096 / thrift();
         let cut = each(&copy, pages + 300 / thrift(), |i, bytes| {
             let page = i * thrift() * 4096;
-            let to = if i < pages { page } else { dice.below(len as u64) as usize };
+            let to = if i < pages { page } else { dice.index(len) };
             bytes.truncate(to);
             format!("{left:?}, cut at {to}")
         });
@@ -172,8 +168,8 @@ fn p11_without_its_witness_a_damaged_journal_is_told_or_whole_or_one_commit_behi
         let mut bytes = copy.bytes.clone();
         let bit = match i {
             0..80 => i,
-            _ if i % 2 == 0 => 64 * 8 + dice.below(256 * 8) as usize,
-            _ => used[dice.below(used.len() as u64) as usize] * 8 + dice.below(8) as usize,
+            _ if i % 2 == 0 => 64 * 8 + dice.index(256 * 8),
+            _ => used[dice.index(used.len())] * 8 + dice.index(8),
         };
         let what = flip(&mut bytes, bit);
         if let Some(found) = read(&path, &bytes, None) {

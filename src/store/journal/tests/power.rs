@@ -104,7 +104,7 @@ impl Reel {
         let mut image = self.sure.clone();
         let mut since = self.since.clone();
         for i in (1..since.len()).rev() {
-            let with = usize::try_from(dice.below(i as u64 + 1)).expect("an index");
+            let with = dice.index(i + 1);
             since.swap(i, with);
         }
         for did in &since {
@@ -158,12 +158,12 @@ fn changes(dice: &mut Dice, next: &mut u64, entries: &Entries) -> Vec<super::sup
     let mut changes = Vec::new();
     for _ in 0..=dice.below(6) {
         *next += 1;
-        let n_bytes = usize::try_from(dice.below(9) * dice.below(900)).expect("a length");
+        let n_bytes = dice.index(9) * dice.index(900);
         let byte = u8::try_from(*next % 251).expect("below 251");
         changes.push(put(Table::Messages, *next, &vec![byte; n_bytes]));
         changes.push(put(Table::Marks, *next, b"started"));
     }
-    for (table, key) in entries.keys().take(usize::try_from(dice.below(12)).expect("a count")) {
+    for (table, key) in entries.keys().take(dice.index(12)) {
         let number = u64::from_be_bytes(key[..8].try_into().expect("eight bytes"));
         changes.push(take(Table::ALL[usize::from(*table)], number));
     }

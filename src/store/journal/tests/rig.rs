@@ -88,6 +88,10 @@ impl Dice {
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % n.max(1)
     }
+
+    pub(super) fn index(&mut self, n: usize) -> usize {
+        usize::try_from(self.below(n as u64)).expect("below an index")
+    }
 }
 
 /// What is done to a file.
