@@ -81,7 +81,7 @@ fn p11_after_a_failed_fdatasync_nothing_is_acknowledged_and_the_host_is_told_why
         return;
     }
     let mut poisoned = 0;
-    for when in places(40, &[3, 8, 15]) {
+    for when in places(20, &[3, 8, 15]) {
         // From this one on all fail, as they do on a disk that is gone.
         let books = injected("fdatasync", "error=EIO", when);
         let refused = books.of("refused");
@@ -110,7 +110,7 @@ fn p11_a_write_that_finds_no_room_is_refused_and_nothing_acknowledged_is_lost() 
     if !strace() {
         return;
     }
-    for when in places(60, &[12, 30]) {
+    for when in places(30, &[12, 30]) {
         for error in ["error=ENOSPC", "error=EIO"] {
             injected("pwrite64", error, when);
         }
@@ -134,7 +134,7 @@ fn p11_kill_9_at_a_write_or_a_sync_loses_nothing_that_was_acknowledged() {
     if !strace() {
         return;
     }
-    for when in places(60, &[1, 7, 19]) {
+    for when in places(30, &[1, 7, 19]) {
         injected("pwrite64", "signal=KILL", when);
         injected("fdatasync", "signal=KILL", when);
     }

@@ -109,10 +109,10 @@ fn used(bytes: &[u8]) -> Vec<usize> {
     (0..bytes.len()).filter(|at| bytes[*at] != 0).collect()
 }
 
-/// `LANEQ_FAULTS=full` tries every bit of the header, where otherwise every seventh is tried, and
+/// `LANEQ_FAULTS=full` tries every bit of the header, where otherwise one in twenty is tried, and
 /// more of the rest.
 fn thrift() -> usize {
-    if std::env::var("LANEQ_FAULTS").is_ok_and(|value| value == "full") { 1 } else { 7 }
+    if std::env::var("LANEQ_FAULTS").is_ok_and(|value| value == "full") { 1 } else { 20 }
 }
 
 fn flips(left: Left) {
@@ -123,7 +123,7 @@ fn flips(left: Left) {
         0..80 => flip(bytes, i),
         _ => flip(bytes, 80 + (i - 80) * thrift),
     });
-    assert!(header.told > 300 / thrift, "{left:?}: {header:?}");
+    assert!(header.told > 200 / thrift, "{left:?}: {header:?}");
     let (used, mut dice) = (used(&copy.bytes), Dice::new(7));
     let rest = each(&copy, 2100 / thrift, |_, bytes| {
         let at = used[dice.index(used.len())];
