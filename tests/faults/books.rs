@@ -13,6 +13,9 @@ struct Entry {
     key: String,
     acknowledged: bool,
     refused: bool,
+    /// Its start could not be written, and the host was told: it comes back with the next process,
+    /// behind what ran meanwhile.
+    returned: bool,
     /// The attempts that were seen, as they came.
     ran: Vec<u32>,
 }
@@ -102,6 +105,7 @@ impl Books {
                 self.acknowledged += 1;
                 self.known(id)?.acknowledged = true;
             }
+            ["returned", id] => self.known(id)?.returned = true,
             ["busy", id] => self.known(id)?.refused = true,
             ["refused", id, ..] => {
                 // P11: of what waited for the sync that failed, nobody knows; of what came after
@@ -154,6 +158,9 @@ impl Books {
         let mut last: HashMap<(&str, u32), u32> = HashMap::new();
         let mut runs: HashMap<&str, u32> = HashMap::new();
         for (key, id) in &self.firsts {
+            if self.entries.get(id).is_some_and(|entry| entry.returned) {
+                continue;
+            }
             let [run, thread, n] = parts(id)?;
             let before = runs.insert(key, run).unwrap_or(0);
             if before > run {

@@ -97,7 +97,10 @@ impl Orders {
 /// One line, with one write: a kill cuts between lines.
 fn say(line: &str) {
     let out = std::io::stdout().as_fd().try_clone_to_owned().expect("a descriptor");
-    let _ = File::from(out).write_all(format!("{line}\n").as_bytes());
+    if File::from(out).write_all(format!("{line}\n").as_bytes()).is_err() {
+        // The parent is gone, and so is the reason to be.
+        std::process::exit(3);
+    }
 }
 
 /// Every event, as text: what hosts log.
@@ -176,13 +179,13 @@ fn serve(engine: &Engine, orders: &Orders) {
             Ok(Reply::new(""))
         })
         .expect("set once");
-    let mut came = Vec::new();
+    let (mut came, sent) = (Vec::new(), Mutex::default());
     let back = engine.recover(|receipt| came.push(receipt.clone()));
     say(&format!("recovered {back:?}"));
     std::thread::scope(|scope| {
         for thread in 0..orders.threads {
-            let door = &door;
-            scope.spawn(move || submit(engine, orders, thread, door));
+            let (door, sent) = (&door, &sent);
+            scope.spawn(move || submit(engine, orders, thread, door, sent));
         }
     });
     door.open();
@@ -194,15 +197,23 @@ fn serve(engine: &Engine, orders: &Orders) {
     }
     let closed = engine.drain(LONG).map(|report| format!("{report:?}"));
     let error = engine.journal_error();
+    for receipt in sent.into_inner().expect("no panic under it") {
+        if receipt.settled().is_some_and(|settled| settled.fate == Fate::Returned) {
+            say(&format!("returned {}", receipt.id()));
+        }
+    }
     say(&format!("closed {:?}", engine.close(LONG)));
     say(&format!("done {closed:?} {error:?}"));
 }
 
-fn submit(engine: &Engine, orders: &Orders, thread: u32, door: &Door) {
+/// What was acknowledged, for as long as its fate may matter.
+type Sent = Mutex<Vec<laneq::Receipt>>;
+
+fn submit(engine: &Engine, orders: &Orders, thread: u32, door: &Door, acked: &Sent) {
     let each = if thread % 2 == 1 && orders.ballast.is_none() { 8 } else { 1 };
     for n in (0..orders.count).step_by(each) {
         let most = orders.count.saturating_sub(n).min(each as u32);
-        if some(engine, orders, thread, n..n + most) {
+        if some(engine, orders, thread, n..n + most, acked) {
             continue;
         }
         if let Some(ballast) = &orders.ballast {
@@ -210,7 +221,7 @@ fn submit(engine: &Engine, orders: &Orders, thread: u32, door: &Door) {
             std::fs::remove_file(ballast).expect("the ballast was there");
             let until = Instant::now() + Duration::from_secs(30);
             let mut more = n + 1;
-            while !some(engine, orders, thread, more..more + 1) && Instant::now() < until {
+            while !some(engine, orders, thread, more..more + 1, acked) && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(100));
                 more += 1;
             }
@@ -222,7 +233,13 @@ fn submit(engine: &Engine, orders: &Orders, thread: u32, door: &Door) {
 
 /// Submits some messages at once, and says what became of each: whether none was refused by the
 /// journal.
-fn some(engine: &Engine, orders: &Orders, thread: u32, numbers: std::ops::Range<u32>) -> bool {
+fn some(
+    engine: &Engine,
+    orders: &Orders,
+    thread: u32,
+    numbers: std::ops::Range<u32>,
+    acked: &Sent,
+) -> bool {
     let key = format!("key-{}", thread % 3);
     let one = |n: u32| {
         let id = format!("{}.{thread}.{n}", orders.run);
@@ -235,7 +252,10 @@ fn some(engine: &Engine, orders: &Orders, thread: u32, numbers: std::ops::Range<
     let mut all = true;
     for (id, admission) in sent {
         match admission.and_then(laneq::Admission::wait) {
-            Ok(_) => say(&format!("ack {id}")),
+            Ok(receipt) => {
+                say(&format!("ack {id}"));
+                acked.lock().expect("no panic under it").push(receipt);
+            }
             Err(refused) if refused.reason == laneq::Reason::Full => {
                 say(&format!("busy {id}"));
                 std::thread::sleep(Duration::from_millis(1));

@@ -75,6 +75,10 @@ impl RedbJournal {
     /// Opens the journal of these settings, or makes a new one: mode 0600, in a folder that
     /// exists. The whole file is read and checked. Blocks.
     ///
+    /// The text beside it, `PATH.lock`, is the witness of its last commit: copy both. Without the
+    /// witness, damage to the first bytes may make the commit before pass for the last one, and
+    /// an empty or missing file for a new journal; other damage is told all the same.
+    ///
     /// # Errors
     /// `Locked` if another process has it, `Damaged` if its contents are not what was written,
     /// `Format` for another kind or version of file, `Failed` if the system refuses.
