@@ -3,17 +3,26 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 use super::store::JournalError;
-use crate::config::Sync;
+use crate::config::{JournalKnobs, Sync};
 use crate::sync::{Arc, Mutex};
 
-/// The first failure of a file since it was opened: `redb` goes on to others.
+/// What is put between the journal and its file. Tests put faults there.
+pub(super) type Between = Box<dyn Fn(FileBackend) -> Box<dyn StorageBackend> + Send>;
+
+/// Nothing: the file as it is.
+pub(super) fn nothing() -> Between {
+    Box::new(|file| Box::new(file))
+}
+
+/// The first failure of a file since it was opened: `redb` goes on to others. A failed sync is
+/// worse than what came before it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Health(Arc<Mutex<Option<Failure>>>);
 
@@ -36,8 +45,18 @@ impl Health {
     fn note<T>(&self, act: Act, result: io::Result<T>) -> io::Result<T> {
         result.inspect_err(|error| {
             let failure = Failure { act, kind: error.kind(), text: error.to_string() };
-            self.0.lock().get_or_insert(failure);
+            let mut first = self.0.lock();
+            // P11: `redb` may go on after a failed write, of pages that it still has, but
+            // nothing goes on after a failed sync.
+            if first.as_ref().is_none_or(|f| act == Act::Sync && f.act != Act::Sync) {
+                *first = Some(failure);
+            }
         })
+    }
+
+    /// What an error came from, if the file has failed.
+    pub(super) fn or(&self, name: &str, error: JournalError) -> JournalError {
+        if self.0.lock().is_none() { error } else { self.explain(name, &error) }
     }
 
     /// What a failed commit came from.
@@ -45,7 +64,8 @@ impl Health {
         let Some(Failure { act, kind, text }) = self.0.lock().clone() else {
             return JournalError::Damaged(format!("{name}: {other}").into());
         };
-        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        let full =
+            [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
         match act {
             Act::Sync => JournalError::Poisoned(
                 format!(
@@ -60,6 +80,9 @@ impl Health {
             Act::Write | Act::Grow => {
                 JournalError::Failed(format!("{name}: it could not be written: {text}").into())
             }
+            Act::Read if kind == io::ErrorKind::UnexpectedEof => {
+                JournalError::Damaged(format!("{name}: it ends before its last page").into())
+            }
             Act::Read => {
                 JournalError::Failed(format!("{name}: it could not be read: {text}").into())
             }
@@ -70,7 +93,7 @@ impl Health {
 /// One file behind `redb`.
 #[derive(Debug)]
 pub(super) struct Disk {
-    file: FileBackend,
+    file: Box<dyn StorageBackend>,
     /// For what the backend does not offer.
     raw: File,
     sync: Sync,
@@ -80,34 +103,34 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Opens the file, or makes it: mode 0600, and its name on the disk before anything is in it.
-    pub(super) fn open(path: &Path, sync: Sync, most: u64, health: Health) -> io::Result<Self> {
+    pub(super) fn open(
+        path: &Path,
+        between: &Between,
+        knobs: &JournalKnobs,
+        health: Health,
+    ) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600);
         let file = match options.clone().create_new(true).open(path) {
             Ok(file) => {
-                let folder = path.parent().unwrap_or(Path::new("."));
-                File::open(folder)?.sync_all()?;
+                sync_folder(path)?;
                 file
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path)?,
             Err(error) => return Err(error),
         };
         let raw = file.try_clone()?;
-        let file = FileBackend::new(file).map_err(io::Error::other)?;
-        Ok(Self { file, raw, sync, most, health })
+        let file = between(FileBackend::new(file).map_err(io::Error::other)?);
+        Ok(Self { file, raw, sync: knobs.sync, most: knobs.max_bytes, health })
     }
 
-    /// Room on the disk for the whole length, so that only growth can find it full. A file system
+    /// Room on the disk for what lies between, so that only growth can find it full. A file system
     /// that cannot reserve finds out later.
-    fn reserve(&self, len: u64) -> io::Result<()> {
+    fn reserve(&self, from: u64, to: u64) -> io::Result<()> {
         use rustix::fs::{FallocateFlags, fallocate};
         use rustix::io::Errno;
-        let now = self.raw.metadata()?.len();
-        if len <= now {
-            return Ok(());
-        }
         loop {
-            match fallocate(&self.raw, FallocateFlags::empty(), now, len - now) {
+            match fallocate(&self.raw, FallocateFlags::empty(), from, to - from) {
                 Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -115,15 +138,27 @@ impl Disk {
         }
     }
 
-    fn grow(&self, len: u64) -> io::Result<()> {
+    fn resize(&self, len: u64) -> io::Result<()> {
         let now = self.file.len()?;
         if len > now && len > self.most {
             let text = format!("journal.max_bytes = {} is reached", self.most);
             return Err(io::Error::new(io::ErrorKind::StorageFull, text));
         }
-        self.reserve(len)?;
-        self.file.set_len(len)
+        self.file.set_len(len)?;
+        if len > now
+            && let Err(error) = self.reserve(now, len)
+        {
+            // Holes would find no room later, in the middle of a commit.
+            let _ = self.file.set_len(now);
+            return Err(error);
+        }
+        Ok(())
     }
+}
+
+/// The name of a file is on the disk as well.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 impl StorageBackend for Disk {
@@ -136,7 +171,7 @@ impl StorageBackend for Disk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.health.note(Act::Grow, self.grow(len))
+        self.health.note(Act::Grow, self.resize(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -147,7 +182,7 @@ impl StorageBackend for Disk {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.health.note(Act::Write, self.raw.write_all_at(data, offset))
+        self.health.note(Act::Write, self.file.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {

@@ -10,8 +10,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::store::JournalError;
 use crate::config::Sync;
+
+/// More than the line has; nothing behind it is read.
+const LINE: u64 = 256;
 
 /// The open text; the lock on it goes with the process.
 #[derive(Debug)]
@@ -53,11 +58,14 @@ impl Holder {
         let wrong = |error: io::Error| failed(&name, &error);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file = options.open(&name).map_err(wrong)?;
-        let mut text = String::new();
+        // It is written to: a link that others have put there must not lead elsewhere.
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        let file = options.open(&name).map_err(wrong)?;
         let locked = file.try_lock();
-        file.read_to_string(&mut text).map_err(wrong)?;
-        let before = parse(&text);
+        let mut text = Vec::new();
+        (&file).take(LINE).read_to_end(&mut text).map_err(wrong)?;
+        // What cannot be read is no witness.
+        let before = str::from_utf8(&text).ok().and_then(parse);
         match locked {
             Ok(()) => Ok(Self { file, sync, before: before.map(|(_, sync, n)| (n, sync)) }),
             Err(TryLockError::WouldBlock) => {

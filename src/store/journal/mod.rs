@@ -5,11 +5,14 @@
 
 mod disk;
 mod edit;
+mod fresh;
 mod holder;
 mod line;
 mod records;
 mod redb;
 mod store;
+#[cfg(test)]
+mod tests;
 mod view;
 mod writer;
 

@@ -1,7 +1,8 @@
 //! The embedded journal: one `redb` file, one writer, readers beside it.
 //!
-//! A commit is one `fdatasync`. With `sync = "os"` there is none: what is answered survives the
-//! process, not the machine.
+//! A commit is two `fdatasync`: the pages, then the header that names them, as readers beside the
+//! writer need it. With `sync = "os"` there is none: what is answered survives the process, not the
+//! machine.
 
 use std::fmt;
 use std::io;
@@ -13,7 +14,8 @@ use redb::{
     ReadableTable, StorageError, TableDefinition, TableError,
 };
 
-use super::disk::{Disk, Health};
+use super::disk::{Between, Disk, Health, nothing};
+use super::fresh;
 use super::holder::Holder;
 use super::store::{Change, Each, Journal, JournalError, Table};
 use crate::config::JournalKnobs;
@@ -21,8 +23,8 @@ use crate::sync::caught;
 
 /// Pages that are kept in memory.
 pub(super) const CACHE: usize = 32 << 20;
-/// After a failure it is opened anew at most this often.
-const REST: Duration = Duration::from_secs(1);
+/// What could not be opened anew after a failure is tried again after this.
+const REST: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(1) };
 
 type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
@@ -46,16 +48,21 @@ pub struct RedbJournal {
     path: PathBuf,
     name: String,
     knobs: JournalKnobs,
+    between: Between,
     /// Who holds the file, and the number of its last commit.
     holder: Holder,
     state: State,
     commits: u64,
+    /// When there was no room, the last time.
+    full: Option<(Instant, JournalError)>,
 }
 
 enum State {
     Open(Database, Health),
     /// A write failed, with nothing lost; opened anew after a while.
     Down(Instant, JournalError),
+    /// Nobody knows what is on the disk: never opened anew. P11.
+    Over(JournalError),
 }
 
 impl fmt::Debug for RedbJournal {
@@ -68,47 +75,108 @@ impl RedbJournal {
     /// Opens the journal of these settings, or makes a new one: mode 0600, in a folder that
     /// exists. The whole file is read and checked. Blocks.
     ///
+    /// The text beside it, `PATH.lock`, is the witness of its last commit: copy both. Without the
+    /// witness, damage to the first bytes may make the commit before pass for the last one, and
+    /// an empty or missing file for a new journal; other damage is told all the same.
+    ///
     /// # Errors
     /// `Locked` if another process has it, `Damaged` if its contents are not what was written,
     /// `Format` for another kind or version of file, `Failed` if the system refuses.
     pub fn open(path: impl AsRef<Path>, knobs: &JournalKnobs) -> Result<Self, JournalError> {
-        let path = whole_path(path.as_ref())?;
+        Self::open_through(path.as_ref(), knobs, nothing())
+    }
+
+    pub(super) fn open_through(
+        path: &Path,
+        knobs: &JournalKnobs,
+        between: Between,
+    ) -> Result<Self, JournalError> {
+        let path = whole_path(path)?;
         let name = path.display().to_string();
         let holder = Holder::take(&path, knobs.sync)?;
-        let checked = Check::Whole;
-        let (database, health) = open(&path, &name, knobs, checked)?;
-        let commits = last_commit(&database, &name)?;
+        if fresh::is_new(&path) {
+            holder.compare(0, &name)?;
+            fresh::make(&path, &between, knobs)?;
+        }
+        let (database, health) = open(&path, &name, &between, knobs, Check::Whole)?;
+        let commits = last_commit(&database, &name).map_err(|error| health.or(&name, error))?;
         holder.compare(commits, &name)?;
         let state = State::Open(database, health);
-        let mut journal = Self { path, name, knobs: knobs.clone(), holder, state, commits };
-        if commits == 0 {
-            // Every table is there from the first commit on.
-            journal.commit(&[])?;
-        }
-        Ok(journal)
+        let knobs = knobs.clone();
+        Ok(Self { path, name, knobs, between, holder, state, commits, full: None })
     }
 
     /// The open database; after a failure it is opened anew, at most once a second.
     fn database(&mut self) -> Result<&Database, JournalError> {
-        if let State::Down(since, error) = &self.state {
-            if since.elapsed() < REST {
-                return Err(error.clone());
-            }
-            let (database, health) = open(&self.path, &self.name, &self.knobs, Check::Quick)?;
-            self.state = State::Open(database, health);
+        if let State::Down(since, _) = &self.state
+            && since.elapsed() >= REST
+            && self.reopen()? > self.commits
+        {
+            let name = &self.name;
+            let text = format!(
+                "{name}: a commit that was answered as failed is in the file after all: open the \
+                 journal anew, and it comes back"
+            );
+            return Err(self.down(JournalError::Poisoned(text.into())));
         }
         match &self.state {
             State::Open(database, _) => Ok(database),
-            State::Down(_, error) => Err(error.clone()),
+            State::Down(_, error) | State::Over(error) => Err(error.clone()),
         }
     }
 
-    /// What a failed commit comes to. P11: after a failed sync nobody knows what is on the disk.
-    fn failed(&mut self, error: &impl fmt::Display) -> JournalError {
-        let State::Open(_, health) = &self.state else { return JournalError::Closed };
-        let error = health.explain(&self.name, error);
-        self.state = State::Down(Instant::now(), error.clone());
+    /// Opens the file anew, and answers the number of its last commit.
+    fn reopen(&mut self) -> Result<u64, JournalError> {
+        let opened = open(&self.path, &self.name, &self.between, &self.knobs, Check::Quick);
+        let (database, health) = opened.map_err(|error| self.down(error))?;
+        let commits = last_commit(&database, &self.name);
+        let commits = commits.map_err(|error| self.down(health.or(&self.name, error)))?;
+        self.state = State::Open(database, health);
+        Ok(commits)
+    }
+
+    /// Closes the file, for a while or for ever.
+    fn down(&mut self, error: JournalError) -> JournalError {
+        self.state = match &error {
+            error if error.is_final() => State::Over(error.clone()),
+            error => State::Down(Instant::now(), error.clone()),
+        };
         error
+    }
+
+    /// One commit.
+    fn attempt(&mut self, changes: &[&Change]) -> Result<(), JournalError> {
+        let number = self.commits + 1;
+        let database = self.database()?;
+        let written = caught::call(|| write(database, changes, number));
+        match (written, &self.state) {
+            (Ok(Ok(())), _) => {}
+            (Ok(Err(error)), State::Open(_, health)) => {
+                let error = health.explain(&self.name, &error);
+                self.failed(error)?;
+            }
+            (Ok(Err(error)), _) => return Err(damaged(&self.name, &error)),
+            (Err(panic), _) => self.failed(damaged(&self.name, &panic))?,
+        }
+        self.commits = number;
+        self.holder.committed(number);
+        Ok(())
+    }
+
+    /// A commit went wrong: whether it was made all the same. P11: after a failed sync nobody
+    /// knows.
+    fn failed(&mut self, error: JournalError) -> Result<(), JournalError> {
+        let error = self.down(error);
+        if error.is_final() {
+            return Err(error);
+        }
+        // What `redb` does last, once all is on the disk, may fail as well; opening it syncs what
+        // it finds. To say that nothing has changed would be wrong then.
+        match self.reopen() {
+            Ok(commits) if commits > self.commits => Ok(()),
+            Err(worse) if worse.is_final() => Err(worse),
+            _ => Err(error),
+        }
     }
 
     fn reading(&self) -> Result<ReadTransaction, JournalError> {
@@ -116,28 +184,44 @@ impl RedbJournal {
             State::Open(database, _) => {
                 database.begin_read().map_err(|error| damaged(&self.name, &error))
             }
-            State::Down(_, error) => Err(error.clone()),
+            State::Down(_, error) | State::Over(error) => Err(error.clone()),
+        }
+    }
+
+    /// The system may have refused to read what looks damaged.
+    fn unread(&self, error: JournalError) -> JournalError {
+        match &self.state {
+            State::Open(_, health) => health.or(&self.name, error),
+            _ => error,
         }
     }
 }
 
 impl Journal for RedbJournal {
     fn commit(&mut self, changes: &[&Change]) -> Result<(), JournalError> {
-        let number = self.commits + 1;
-        let database = self.database()?;
-        match caught::call(|| write(database, changes, number)) {
-            Ok(Ok(())) => {
-                self.commits = number;
-                self.holder.committed(number);
-                Ok(())
+        let grows = |c: &&Change| c.table == Table::Messages && c.value.is_some();
+        match &self.full {
+            // P9: whoever submits to a full disk again and again does not have the file opened
+            // as often. What ends or marks messages is tried.
+            Some((since, error)) if since.elapsed() < REST && changes.iter().any(grows) => {
+                return Err(error.clone());
             }
-            Ok(Err(error)) => Err(self.failed(&error)),
-            Err(panic) => Err(damaged(&self.name, &panic)),
+            _ => {}
         }
+        let result = match self.attempt(changes) {
+            // What the last commit took out is free once another one has come: here it is.
+            Err(JournalError::Full(_)) if self.attempt(&[]).is_ok() => self.attempt(changes),
+            result => result,
+        };
+        if let Err(error @ JournalError::Full(_)) = &result {
+            self.full = Some((Instant::now(), error.clone()));
+        }
+        result
     }
 
     fn read(&self, table: Table, each: &mut Each<'_>) -> Result<(), JournalError> {
-        read(&self.reading()?, table, &self.name, each)
+        let read = read(&self.reading()?, table, &self.name, each);
+        read.map_err(|error| self.unread(error))
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Box<[u8]>>, JournalError> {
@@ -147,7 +231,8 @@ impl Journal for RedbJournal {
             let value = open.get(key).map_err(|error| damaged(&self.name, &error))?;
             Ok(value.map(|value| value.value().into()))
         };
-        caught::call(get).map_err(|panic| damaged(&self.name, &panic))?
+        let got = caught::call(get).map_err(|panic| damaged(&self.name, &panic));
+        got.and_then(|got| got).map_err(|error| self.unread(error))
     }
 
     fn name(&self) -> &str {
@@ -156,7 +241,11 @@ impl Journal for RedbJournal {
 }
 
 /// One commit: all or none of it, and on the disk unless `sync` is `os`.
-fn write(database: &Database, changes: &[&Change], number: u64) -> Result<(), redb::Error> {
+pub(super) fn write(
+    database: &Database,
+    changes: &[&Change],
+    number: u64,
+) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     for table in Table::ALL {
         let mut own = changes.iter().filter(|change| change.table == table).peekable();
@@ -208,21 +297,22 @@ pub(super) fn damaged(name: &str, error: &(impl fmt::Display + ?Sized)) -> Journ
 
 /// How much of a file is read when it is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Check {
+pub(super) enum Check {
     /// All of it.
     Whole,
     /// What the file says of itself: it was ours a moment ago.
     Quick,
 }
 
-fn open(
+pub(super) fn open(
     path: &Path,
     name: &str,
+    between: &Between,
     knobs: &JournalKnobs,
     check: Check,
 ) -> Result<(Database, Health), JournalError> {
     let health = Health::default();
-    let disk = Disk::open(path, knobs.sync, knobs.max_bytes, health.clone())
+    let disk = Disk::open(path, between, knobs, health.clone())
         .map_err(|error| JournalError::Failed(format!("{name}: {error}").into()))?;
     let opened = caught::call(|| {
         Builder::new()

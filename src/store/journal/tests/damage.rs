@@ -1,0 +1,193 @@
+//! Files that were cut or changed behind our back: told, and never read as less than was there.
+
+use std::path::Path;
+
+use super::super::holder::beside;
+use super::super::{Journal, JournalError, RedbJournal, Table};
+use super::rig::{Dice, Entries, Mood, all, apply, brief, commit, folder, knobs, open, put, take};
+use crate::config::Sync;
+
+/// A small journal: its bytes, its witness, what is in it, and what was before the last commit.
+struct Copy {
+    bytes: Vec<u8>,
+    witness: Vec<u8>,
+    entries: Entries,
+    before: Entries,
+}
+
+/// How the journal was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Closed,
+    Crashed,
+}
+
+fn journal(left: Left) -> Copy {
+    let (_folder, path) = folder();
+    let mut journal = open(&path, &knobs(Sync::Group), &Mood::default()).expect("a new file");
+    let (mut entries, mut before) = (Entries::new(), Entries::new());
+    for (n, byte) in (0..20u64).zip(0u8..) {
+        before.clone_from(&entries);
+        let mut changes = vec![
+            put(Table::Messages, n, &vec![byte; 150 * usize::from(byte)]),
+            put(Table::Marks, n, b"started"),
+            put(Table::Ids, n, b"known"),
+        ];
+        changes.extend((n > 8).then(|| take(Table::Messages, n - 8)));
+        commit(&mut journal, &changes).expect("all is well");
+        apply(&mut entries, &changes);
+    }
+    if left == Left::Closed {
+        drop(journal);
+    }
+    // What is copied of an open one is what a crash at this moment leaves.
+    let bytes = std::fs::read(&path).expect("it is there");
+    let witness = std::fs::read(beside(&path)).expect("so is the witness");
+    Copy { bytes, witness, entries, before }
+}
+
+/// Opens a file with these bytes; what is in it, unless it is told that it is damaged.
+fn read(path: &Path, bytes: &[u8], witness: Option<&[u8]>) -> Option<Entries> {
+    std::fs::write(path, bytes).expect("the copy is written");
+    match witness {
+        Some(witness) => std::fs::write(beside(path), witness).expect("so is the witness"),
+        None => drop(std::fs::remove_file(beside(path))),
+    }
+    let opened = RedbJournal::open(path, &knobs(Sync::Os));
+    match opened.and_then(|journal| Ok((all(&journal)?, journal.name().len()))) {
+        Ok((entries, _)) => Some(entries),
+        Err(JournalError::Damaged(text) | JournalError::Format(text)) => {
+            assert!(text.contains("journal.redb"), "{text}");
+            None
+        }
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// How many of some changed copies are told, and how many still hold everything.
+#[derive(Debug, Default)]
+struct Tally {
+    told: usize,
+    whole: usize,
+}
+
+/// Each copy of a journal, changed in one way, opened twice: the second time must not make less of
+/// it than the first.
+fn each(copy: &Copy, n: usize, mut change: impl FnMut(usize, &mut Vec<u8>) -> String) -> Tally {
+    let (_folder, path) = folder();
+    let mut tally = Tally::default();
+    for i in 0..n {
+        let mut bytes = copy.bytes.clone();
+        let what = change(i, &mut bytes);
+        match read(&path, &bytes, Some(&copy.witness)) {
+            None => {
+                tally.told += 1;
+                if i % 8 == 0 {
+                    let again = RedbJournal::open(&path, &knobs(Sync::Os));
+                    let found = again.and_then(|journal| all(&journal));
+                    let same = found.as_ref().is_ok_and(|found| *found == copy.entries);
+                    assert!(found.is_err() || same, "{what}: the second time it is fine");
+                }
+            }
+            Some(found) => {
+                let (is, was) = (brief(&found), brief(&copy.entries));
+                assert!(found == copy.entries, "{what}: {is} was read, {was} was written");
+                tally.whole += 1;
+            }
+        }
+    }
+    tally
+}
+
+fn flip(bytes: &mut [u8], bit: usize) -> String {
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    format!("byte {}, bit {}", bit / 8, bit % 8)
+}
+
+/// The offsets that are in use at all: the file is mostly empty.
+fn used(bytes: &[u8]) -> Vec<usize> {
+    (0..bytes.len()).filter(|at| bytes[*at] != 0).collect()
+}
+
+/// `LANEQ_FAULTS=full` tries every bit of the header, where otherwise one in twenty is tried, and
+/// more of the rest.
+fn thrift() -> usize {
+    if std::env::var("LANEQ_FAULTS").is_ok_and(|value| value == "full") { 1 } else { 20 }
+}
+
+fn flips(left: Left) {
+    let copy = journal(left);
+    let thrift = thrift();
+    // The first bytes, which say how to read the others, and then the commit slots.
+    let header = each(&copy, 80 + 310 * 8 / thrift, |i, bytes| match i {
+        0..80 => flip(bytes, i),
+        _ => flip(bytes, 80 + (i - 80) * thrift),
+    });
+    assert!(header.told > 200 / thrift, "{left:?}: {header:?}");
+    let (used, mut dice) = (used(&copy.bytes), Dice::new(7));
+    let rest = each(&copy, 2100 / thrift, |_, bytes| {
+        let at = used[dice.index(used.len())];
+        flip(bytes, at * 8 + dice.index(8))
+    });
+    assert!(rest.told > 100 / thrift, "{left:?}: {rest:?}");
+}
+
+#[test]
+fn p11_a_flipped_bit_in_a_closed_journal_is_told_or_harmless() {
+    flips(Left::Closed);
+}
+
+#[test]
+fn p11_a_flipped_bit_in_a_crashed_journal_is_told_or_harmless() {
+    flips(Left::Crashed);
+}
+
+#[test]
+fn p11_a_journal_that_was_cut_is_told() {
+    for left in [Left::Closed, Left::Crashed] {
+        let copy = journal(left);
+        let (len, mut dice) = (copy.bytes.len(), Dice::new(3));
+        let pages = len / 4096 / thrift();
+        let cut = each(&copy, pages + 300 / thrift(), |i, bytes| {
+            let page = i * thrift() * 4096;
+            let to = if i < pages { page } else { dice.index(len) };
+            bytes.truncate(to);
+            format!("{left:?}, cut at {to}")
+        });
+        assert!(cut.told == pages + 300 / thrift(), "{left:?}: {cut:?}");
+    }
+}
+
+/// What can be known without the witness: the commit before the last one may pass for the last.
+#[test]
+fn p11_without_its_witness_a_damaged_journal_is_told_or_whole_or_one_commit_behind() {
+    let copy = journal(Left::Crashed);
+    let (_folder, path) = folder();
+    let (used, mut dice, mut behind) = (used(&copy.bytes), Dice::new(11), 0);
+    for i in 0..80 + 840 / thrift() {
+        let mut bytes = copy.bytes.clone();
+        let bit = match i {
+            0..80 => i,
+            _ if i % 2 == 0 => 64 * 8 + dice.index(256 * 8),
+            _ => used[dice.index(used.len())] * 8 + dice.index(8),
+        };
+        let what = flip(&mut bytes, bit);
+        if let Some(found) = read(&path, &bytes, None) {
+            assert!(found == copy.entries || found == copy.before, "{what}: {}", brief(&found));
+            behind += usize::from(found == copy.before);
+        }
+    }
+    // The bit that says which of the two commits is the last one.
+    assert!(behind > 0, "then the witness would not be needed");
+}
+
+#[test]
+fn p11_a_journal_that_is_gone_while_its_witness_stays_is_told() {
+    let copy = journal(Left::Closed);
+    let (_folder, path) = folder();
+    assert_eq!(read(&path, &[], Some(&copy.witness)), None);
+    std::fs::remove_file(&path).expect("it is there");
+    assert!(matches!(RedbJournal::open(&path, &knobs(Sync::Os)), Err(JournalError::Damaged(_))));
+    // Without the witness it is a new journal: nobody can know better.
+    assert_eq!(read(&path, &[], None), Some(Entries::new()));
+}

@@ -1,0 +1,6 @@
+//! Faults of the disk below the journal: P11, with something between `redb` and its file.
+
+mod damage;
+mod faults;
+mod power;
+mod rig;
