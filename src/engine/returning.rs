@@ -214,10 +214,9 @@ impl<'a> Returning<'a> {
     }
 
     /// A batch runs again, unless its runs were interrupted too often.
-    fn batch(&mut self, mark: &Mark, mut reads: Vec<Read>, was: Was) {
-        let Mark::Started { run, attempt, interrupted, .. } = *mark else { return };
-        let interrupted = interrupted + 1;
-        reads.iter_mut().for_each(|read| read.cell.interrupted = interrupted);
+    fn batch(&mut self, mark: &Mark, reads: Vec<Read>, was: Was) {
+        let Mark::Started { run, attempt, .. } = *mark else { return };
+        let interrupted = reads.iter().map(|read| read.cell.interrupted).max().unwrap_or(0);
         if interrupted >= self.shared().config().journal.attempts {
             for read in reads {
                 self.came.parked += 1;
@@ -325,6 +324,11 @@ impl<'a> Returning<'a> {
         cell.expires = ttl.map(|ttl| now.plus(ttl.saturating_sub(waited)));
         (cell.deadline, cell.attempts, cell.depth) = (deadline, attempts, depth);
         (cell.summary, cell.journaled) = (line, number);
+        if let Some(Mark::Started { interrupted, .. }) = own.started {
+            // A close is no crash: the program that is restarted every day parks nothing.
+            cell.interrupted = interrupted + u32::from(!own.was_closed());
+            self.jots.line.push(vec![Mark::take(number, Mark::CLOSED)]);
+        }
         if own.seen.is_some() {
             cell.mark_half();
             cell.mark_seen();

@@ -5,7 +5,7 @@ use crate::model::{BoxError, Cause, Fate, Outcome, Reply, RunId, Settled};
 use crate::run::{Closure, Run, Shared};
 use crate::session::{
     Batch, Code, Door, End, Ended, Ending, Finished, JournalError, Slice, SlotState, Started,
-    Ticketed, Work,
+    Ticketed, Work, is_final,
 };
 use crate::sync::{Arc, caught};
 use crate::time::Moment;
@@ -19,6 +19,13 @@ pub(super) enum After {
     Over(SlotState),
     /// The run was abandoned: this worker was replaced, and its slot is another's.
     Replaced,
+}
+
+/// Why an attempt does not count.
+pub(super) enum NotCounted {
+    /// The journal did not take it.
+    Journal(JournalError),
+    Abandoned,
 }
 
 /// What of a run must be told once it has ended.
@@ -92,38 +99,46 @@ impl<'a> Execution<'a> {
         &self,
         run: &Run,
         started: &Started<Closure>,
-    ) -> Result<(), String> {
+    ) -> Result<(), NotCounted> {
         let (Some(jots), Work::Messages(batch)) = (&self.shared.jots, &started.work) else {
             return Ok(());
         };
-        let error = |error: JournalError| error.to_string();
-        jots.started(batch, started.run, started.attempt).map_err(error)?;
+        jots.started(batch, started.run, started.attempt).map_err(NotCounted::Journal)?;
         // P1: nobody begins to execute what was abandoned meanwhile.
-        if run.session().signal() >> 8 != started.run.get() {
-            return Err("it was abandoned meanwhile".to_owned());
+        if run.session().signal() >> 8 == started.run.get() {
+            Ok(())
+        } else {
+            Err(NotCounted::Abandoned)
         }
-        Ok(())
     }
 
-    /// A run whose start the journal did not take does not start: its batch is returned, and the
-    /// journal has it.
+    /// A run whose attempt was not counted does not start. Its batch is tried again, before all
+    /// that is behind it; where the journal is at its end, it is returned, and the journal has it.
     pub(super) fn give_back(
         &self,
         run: &mut Run,
         started: Started<Closure>,
-        error: &str,
+        why: &NotCounted,
     ) -> (End, Due) {
-        let (id, now) = (started.run, self.shared.now());
+        let id = started.run;
         let due = match &started.work {
             Work::Messages(batch) => Due::Batch(Arc::clone(batch)),
             Work::Closure(_) => unreachable!("a closure is not journaled"),
         };
         let _ = run.renew(started);
-        let _ = self
-            .shared
-            .transition(run.session(), now, |m, cx| m.interrupt(Some(id), Cause::Close, cx));
-        let error = format!("the run was not started: {error}");
-        (End::Failed { error: error.into(), cause: None }, due)
+        let error = match why {
+            NotCounted::Abandoned => "the run was abandoned before it started".to_owned(),
+            NotCounted::Journal(error) => {
+                if is_final(error) {
+                    let now = self.shared.now();
+                    let _ = self.shared.transition(run.session(), now, |m, cx| {
+                        m.interrupt(Some(id), Cause::Close, cx)
+                    });
+                }
+                format!("the run was not started: {error}")
+            }
+        };
+        (End::NotStarted { error: error.into() }, due)
     }
 
     /// The host's code. P7: no lock is held, and a panic ends here.

@@ -49,6 +49,11 @@ pub(crate) struct Entry {
     old: Option<Parked>,
 }
 
+/// Whether the journal takes nothing any more.
+pub(crate) fn is_final(error: &JournalError) -> bool {
+    error.is_final()
+}
+
 /// Whether nothing is wrong with the journal but that it is closed.
 pub(crate) fn is_closed(error: &JournalError) -> bool {
     *error == JournalError::Closed
@@ -219,7 +224,11 @@ impl Jots {
         let Ending { fate, run, outcome, attempt } = ending;
         match fate {
             // It stays, and comes back. P11.
-            Fate::Returned => {}
+            Fate::Returned => {
+                if let Some(run) = run {
+                    self.mark(cell, &Mark::Closed { run: run.get() });
+                }
+            }
             Fate::Parked => {
                 let at = millis(self.now());
                 let mark = Mark::Parked { attempt, outcome, at };

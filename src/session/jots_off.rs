@@ -79,3 +79,8 @@ impl Jots {
         match *self {}
     }
 }
+
+/// Never asked.
+pub(crate) fn is_final(error: &JournalError) -> bool {
+    match *error {}
+}

@@ -40,7 +40,7 @@ pub(crate) use gate::{Found, Resume, Woken};
 pub(crate) use hooks::Hooks;
 #[cfg(feature = "journal")]
 pub(crate) use jots::reserve;
-pub(crate) use jots::{Ending, Jots, JournalError, is_closed};
+pub(crate) use jots::{Ending, Jots, JournalError, is_closed, is_final};
 pub(crate) use live::{Inbox, OpenCalls, SlotState};
 #[cfg(feature = "journal")]
 pub(crate) use machine::{Back, LastRun};

@@ -83,7 +83,7 @@ fn p11_an_abandoned_run_does_not_come_back_and_a_drained_one_does() {
     let refused = bench.engine.submit(followup("late")).expect_err("it drains");
     assert_eq!(refused.reason, Reason::Draining);
     bench.finish();
-    assert_eq!(counts(&paper), (2, 1));
+    assert_eq!(counts(&paper), (2, 2));
     let (_, later) = again(&paper, Config::default(), &clock, 0);
     let (came, receipts) = later.back();
     assert_eq!(came.retried, 1);

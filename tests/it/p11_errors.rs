@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use laneq::{Closed, Config, Error, Event, Fate, JournalError, ManualClock, Reason, Table};
+use laneq::{
+    Closed, Config, Error, Event, Fate, JournalError, ManualClock, MessageId, Reason, Table,
+};
 
 use crate::paper::{Paper, life};
 use crate::stage::followup;
@@ -108,23 +110,44 @@ fn p11_what_is_refused_gives_its_room_in_the_file_back() {
 }
 
 #[test]
-fn p11_a_run_whose_start_fails_is_kept_and_two_started_batches_of_a_key_come_back() {
+fn p2_a_run_whose_start_fails_is_tried_again_in_its_place_and_has_lost_no_attempt() {
     let (paper, bench) = first_life(Config::default().with_queue(|q| q.backoff = MS));
-    let twice = bench.submit(followup("twice").with_attempts(3));
+    let twice = bench.submit(followup("twice").with_attempts(2));
     bench.gate.arrived();
     let after = bench.submit(followup("after"));
-    let last = bench.submit(followup("last"));
     bench.gate.answer(Answer::Fail);
     bench.until_retries(1);
     paper.fail(failed());
     bench.ms(1);
-    assert_eq!(waits(&twice).fate, Fate::Returned, "its second start failed");
-    assert_eq!(bench.gate.arrived(), "after");
-    assert_eq!(fates(&[after, last]), [None, None]);
+    bench.until_retries(2);
+    assert_eq!(fates(&[twice.clone(), after.clone()]), [None, None]);
+    bench.ms(1);
+    // Its second attempt, and its last.
+    bench.gate.pass("twice");
+    assert_eq!(waits(&twice).fate, Fate::Ran);
+    bench.gate.pass("after");
+    assert_eq!(waits(&after).fate, Fate::Ran);
+    paper.until_len(Table::Messages, 0);
+    bench.finish();
+    assert_eq!(paper.len(Table::Marks), 0);
+}
+
+#[test]
+fn p11_two_started_batches_of_a_key_come_back_the_last_one_first() {
+    let (paper, bench) = first_life(Config::default());
+    bench.engine.pause("main").expect("a lane of ours");
+    let sent = ["twice", "after", "last"].map(|text| bench.submit(followup(text)));
+    for (receipt, run) in sent.iter().zip([5, 7]) {
+        let MessageId::Made(_, number) = receipt.id() else { panic!("no id was given") };
+        let key = [&number.to_be_bytes()[..], &[0]].concat();
+        let mark = format!(
+            "\x01{{\"Started\":{{\"run\":{run},\"attempt\":1,\"interrupted\":0,\"at\":{run}}}}}"
+        );
+        paper.scribble(Table::Marks, &key, mark.as_bytes());
+    }
     let (paper, bench) = again(&paper);
     let (came, receipts) = bench.back();
-    assert_eq!((came.pending, came.retried), (3, 2));
-    assert_eq!(receipts.len(), 3);
+    assert_eq!((came.pending, came.retried, receipts.len()), (3, 2, 3));
     for text in ["after", "twice", "last"] {
         bench.gate.pass(text);
     }

@@ -184,3 +184,34 @@ fn p11_many_that_do_not_wait_share_a_commit() {
     let commits = &paper.commits()[before..];
     assert!(commits[1] >= 99, "one commit for all that waited: {commits:?}");
 }
+
+#[test]
+fn p11_a_run_that_a_close_has_ended_was_not_interrupted_by_a_crash() {
+    let mut paper = Paper::default();
+    let (engine, mut gate) = journaled(Config::default(), &paper);
+    let _sent = submit(&engine, message("k", "long"));
+    let mut engine = Arc::new(engine);
+    for _ in 0..4 {
+        assert_eq!(gate.arrived(), "long");
+        let closes = Arc::clone(&engine);
+        let closer = std::thread::spawn(move || closes.close(LONG));
+        let (stopped_tx, stopped) = std::sync::mpsc::channel();
+        gate.with(move |run| {
+            let token = run.token();
+            let _ = token.wait(LONG);
+            stopped_tx.send(()).expect("the test waits");
+        });
+        stopped.recv_timeout(LONG).expect("the close stops it");
+        gate.answer(Answer::Fail);
+        assert_eq!(closer.join().expect("no panic"), Ok(Closed::Closed));
+        paper = paper.crash();
+        let (again, next) = journaled(Config::default(), &paper);
+        let (came, _) = recover(&again);
+        assert_eq!((came.pending, came.parked), (1, 0));
+        (engine, gate) = (Arc::new(again), next);
+    }
+    gate.pass("long");
+    paper.until_len(Table::Messages, 0);
+    assert_eq!(engine.close(LONG), Ok(Closed::Closed));
+    assert_eq!(paper.len(Table::Marks), 0);
+}

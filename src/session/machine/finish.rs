@@ -14,15 +14,26 @@ use crate::time::Moment;
 /// How the handler came back.
 pub(crate) enum End {
     Done(Option<Reply>),
-    Failed { error: Arc<str>, cause: Option<Cause> },
-    Panicked { error: Arc<str> },
+    Failed {
+        error: Arc<str>,
+        cause: Option<Cause>,
+    },
+    Panicked {
+        error: Arc<str>,
+    },
+    /// The handler was not called, since its attempt could not be counted: it is none.
+    NotStarted {
+        error: Arc<str>,
+    },
 }
 
 impl End {
     fn error(&self) -> Option<Arc<str>> {
         match self {
             Self::Done(_) => None,
-            Self::Failed { error, .. } | Self::Panicked { error } => Some(Arc::clone(error)),
+            Self::Failed { error, .. } | Self::Panicked { error } | Self::NotStarted { error } => {
+                Some(Arc::clone(error))
+            }
         }
     }
 }
@@ -118,6 +129,7 @@ impl<C: Code> Machine<C> {
             (_, Some(cause)) => (Outcome::Stopped, Some(cause)),
             (End::Failed { cause, .. }, None) => (Outcome::Failed, *cause),
             (End::Panicked { .. }, None) => (Outcome::Panicked, None),
+            (End::NotStarted { .. }, None) => (Outcome::Failed, None),
         }
     }
 
@@ -177,14 +189,23 @@ impl<C: Code> Machine<C> {
         next: &mut Next<C>,
     ) -> Ended {
         let (outcome, cause) = Self::outcome(live, end);
-        let fate = self.fate_of_batch(live, outcome, cause, cx);
+        let attempts = match end {
+            // P11: what did not begin is tried again, in its place.
+            End::NotStarted { .. } => u32::MAX,
+            _ => live.held.first().map_or(1, |first| first.attempts),
+        };
+        let fate = self.fate_of_batch(live, attempts, outcome, cause, cx);
         if cx.listening {
             Self::note_end(live, batch, end, (outcome, cause), cx, next);
         }
         let error = end.error();
         match fate {
             Some(fate) => self.settle_batch(live.id, batch, fate, outcome, cx, next),
-            None => self.retry(live, batch, outcome, error.clone(), cx, next),
+            None => {
+                let counts = u32::from(!matches!(end, End::NotStarted { .. }));
+                let attempt = live.attempt - 1 + counts;
+                self.retry(live, (batch, attempt), outcome, error.clone(), cx, next);
+            }
         }
         Ended { outcome, cause, fate, started: live.started, error, slot: live.slot }
     }
@@ -193,11 +214,11 @@ impl<C: Code> Machine<C> {
     fn fate_of_batch(
         &self,
         live: &Live<C>,
+        attempts: u32,
         outcome: Outcome,
         cause: Option<Cause>,
         cx: &Cx<'_>,
     ) -> Option<Fate> {
-        let attempts = live.held.first().map_or(1, |first| first.attempts);
         match Self::fate_of_stopped(outcome, cause) {
             Some(fate) => Some(fate),
             None if outcome == Outcome::Done => Some(Fate::Ran),
@@ -254,18 +275,18 @@ impl<C: Code> Machine<C> {
     fn retry(
         &mut self,
         live: &Live<C>,
-        batch: &Arc<Batch>,
+        (batch, attempt): (&Arc<Batch>, u32),
         outcome: Outcome,
         error: Option<Arc<str>>,
         cx: &Cx<'_>,
         next: &mut Next<C>,
     ) {
-        let doublings = (live.attempt - 1).min(31);
+        let doublings = attempt.saturating_sub(1).min(31);
         let delay = cx.queue.backoff.saturating_mul(1 << doublings).min(cx.queue.backoff_max);
         for cell in batch.iter() {
             self.waits(cell);
         }
-        let (run, attempt) = (live.id, live.attempt);
+        let run = live.id;
         let (batch, due) = (Arc::clone(batch), cx.now.plus(delay));
         self.extra_mut().retry = Some(Retry { batch, due, run, attempt, outcome, error });
         if cx.listening {

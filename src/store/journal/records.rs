@@ -148,6 +148,8 @@ pub(crate) enum Mark {
     Steer,
     /// Rank 2: the later turn of a steer-backlog whose steer was delivered.
     Seen,
+    /// This run of it was ended by a close: no crash interrupted it.
+    Closed { run: u64 },
     /// Its attempts are used up.
     Parked { attempt: u32, outcome: Option<Outcome>, at: u64 },
 }
@@ -158,12 +160,14 @@ impl Mark {
     pub(crate) const RANK: u8 = 1;
     pub(crate) const SEEN: u8 = 2;
     pub(crate) const PARKED: u8 = 3;
+    pub(crate) const CLOSED: u8 = 4;
 
     fn kind(&self) -> u8 {
         match self {
             Self::Started { .. } => Self::STARTED,
             Self::Urgent | Self::Steer => Self::RANK,
             Self::Seen => Self::SEEN,
+            Self::Closed { .. } => Self::CLOSED,
             Self::Parked { .. } => Self::PARKED,
         }
     }
@@ -193,9 +197,19 @@ pub(crate) struct Marks {
     pub(crate) rank: Option<Mark>,
     pub(crate) seen: Option<Mark>,
     pub(crate) parked: Option<Mark>,
+    pub(crate) closed: Option<Mark>,
 }
 
 impl Marks {
+    /// Whether a close ended the run that it was last part of.
+    pub(crate) fn was_closed(&self) -> bool {
+        let run = |mark: &Option<Mark>| match mark {
+            Some(Mark::Started { run, .. } | Mark::Closed { run }) => Some(*run),
+            _ => None,
+        };
+        self.closed.is_some() && run(&self.closed) == run(&self.started)
+    }
+
     /// Whether it has not started; the later turn of a delivered steer has no rank any more.
     pub(crate) fn waits(&self) -> bool {
         self.started.is_none() && self.parked.is_none()
@@ -227,6 +241,7 @@ impl Marks {
                 Mark::Started { .. } => own.started = Some(mark),
                 Mark::Urgent | Mark::Steer => own.rank = Some(mark),
                 Mark::Seen => own.seen = Some(mark),
+                Mark::Closed { .. } => own.closed = Some(mark),
                 Mark::Parked { .. } => own.parked = Some(mark),
             }
             Ok(())
@@ -303,7 +318,7 @@ pub(crate) fn take(table: Table, number: u64) -> Change {
 
 /// Everything that may be kept of a message.
 pub(crate) fn removal(number: u64) -> impl Iterator<Item = Change> {
-    let marks = [Mark::STARTED, Mark::RANK, Mark::SEEN, Mark::PARKED];
+    let marks = [Mark::STARTED, Mark::RANK, Mark::SEEN, Mark::PARKED, Mark::CLOSED];
     let marks = marks.into_iter().map(move |kind| Mark::take(number, kind));
     std::iter::once(take(Table::Messages, number)).chain(marks)
 }
