@@ -108,6 +108,10 @@ impl Core {
         let (Some(recovery), Some(jots)) = (&self.recovery, &self.shared.jots) else {
             return Ok(Came::default());
         };
+        if kind() == Thread::Journal {
+            let cycle = ["a recovery on the journal's own thread", "itself"];
+            return Err(Error::WouldDeadlock(cycle.map(str::to_owned).to_vec()));
+        }
         let journal = recovery.waiting.lock().take();
         let Some(journal) = journal else {
             // Somebody else is at it, or was.

@@ -2,14 +2,15 @@
 
 use laneq::capi::*;
 
-use crate::arguments::Arg::{self, *};
-use crate::arguments::Of;
-use crate::arguments::Shape;
+use crate::args::Arg::{self, *};
+use crate::args::{Of, Shape};
 
 type Row = (&'static str, *const (), &'static [Arg]);
 
 const ENGINE: Arg = Handle(Of::Engine);
 const RUN: Arg = Handle(Of::Run);
+const PORT: Arg = Handle(Of::Port);
+const PULLED: Arg = Handle(Of::Pulled);
 const KEY: Arg = Text("argument");
 const LANE: Arg = Text("main");
 const CALL: Arg = Text("c1");
@@ -28,7 +29,20 @@ pub fn rows() -> Vec<Row> {
         engine::laneq_engine_stats(ENGINE, Out, Error);
         message::laneq_engine_key_of(ENGINE, Struct(Shape::Message), Out, Error);
         submit::laneq_submit(ENGINE, Struct(Shape::Message), OutMaybe, Error);
-        submit::laneq_submit_nowait(ENGINE, Struct(Shape::Message), OutMaybe, Error);
+        admission::laneq_submit_nowait(ENGINE, Struct(Shape::Message), OutMaybe, Error);
+        admission::laneq_admission_wait(Handle(Of::Admission), Time, OutMaybe, Error);
+        journal::laneq_engine_recover(ENGINE, Absent, Absent, OutStructMaybe(Shape::Recovered), Error);
+        journal::laneq_engine_journal_error(ENGINE, Out, Error);
+        journal::laneq_engine_transcript(ENGINE, KEY, Out, Error);
+        port::laneq_port_open(Handle(Of::Pulling), Out, Error);
+        port::laneq_port_bind(PORT, LANE, StructMaybe(Shape::Handler), Error);
+        port::laneq_port_bind_any(PORT, StructMaybe(Shape::Handler), Error);
+        port::laneq_port_watch(PORT, Handle(Of::Receipt), Any(7), Error);
+        port::laneq_port_watch_admission(PORT, Handle(Of::Admission), Any(7), Error);
+        port::laneq_port_descriptor(PORT, Out, Error);
+        port::laneq_port_on_wake(PORT, Call, User, Error);
+        notice::laneq_port_next(PORT, Time, OutStruct(Shape::Notice), Error);
+        notice::laneq_run_wait_begin(PULLED, Handle(Of::Receipt), Error);
         receipt::laneq_receipt_landed(Handle(Of::Receipt), OutStruct(Shape::Landed), Error);
         receipt::laneq_receipt_message(Handle(Of::Receipt), OutStruct(Shape::Message), Error);
         receipt::laneq_receipt_wait(Handle(Of::Receipt), Time, OutStruct(Shape::Settled), Error);
@@ -86,6 +100,10 @@ pub fn rows() -> Vec<Row> {
         run::laneq_run_fail(RUN, Maybe, Error);
         ending::laneq_engine_drain(ENGINE, Time, OutMaybe, Error);
         ending::laneq_engine_close(ENGINE, Time, OutMaybe, Error);
+        run::laneq_run_complete(PULLED, Maybe, Error);
+        notice::laneq_run_free(Handle(Of::Dropped));
+        port::laneq_port_free(PORT);
+        admission::laneq_admission_free(Handle(Of::Admission));
         token::laneq_registration_remove(Handle(Of::Registration), Error);
         token::laneq_registration_free(Handle(Of::Registration));
         receipt::laneq_receipt_free(Handle(Of::Receipt));
