@@ -51,13 +51,13 @@ class Host:
         return "steered"
 
     def endless(self, run: Run) -> str:
+        token = run.token()
         heard = threading.Event()
-        with_token = run.token()
-        registration = with_token.on_cancel(lambda cause: heard.set())
-        self.arrived.set()
-        assert with_token.wait() == "interrupt"
-        assert heard.wait(MINUTE)
-        registration.remove()
+        with token.register(lambda cause: heard.set()):
+            self.arrived.set()
+            assert token.wait() == "interrupt"
+            # Whoever is taken back before its turn is not called: so wait until it was.
+            assert heard.wait(MINUTE)
         assert run.boundary() == "stop" and run.cause == "interrupt"
         raise laneq.Stopped("as you say")
 

@@ -80,7 +80,7 @@ class Push(unittest.TestCase):
     def test_wrong_settings_are_told_with_their_place(self) -> None:
         with self.assertRaisesRegex(laneq.Error, "quue"):
             Engine({"quue": {}})
-        with self.assertRaisesRegex(laneq.Error, "line 2"):
+        with self.assertRaisesRegex(laneq.Error, "config:2:7: queue.cap"):
             laneq.check("[queue]\ncap = -1\n")
 
     def test_what_the_library_keeps_goes_with_the_engine(self) -> None:
@@ -99,6 +99,16 @@ class Push(unittest.TestCase):
         with Engine(NOW) as other, self.assertRaises(laneq.Error):
             other.on_run("no such lane", lambda run: "x")
         self.assertEqual(kept(), before)
+
+    def test_a_callback_stays_with_its_token_and_a_registered_one_until_it_is_removed(self) -> None:
+        heard: list[str] = []
+        token = laneq.Token()
+        token.on_cancel(lambda cause: heard.append(f"always {cause}"))
+        with token.register(lambda cause: heard.append("removed")):
+            pass
+        gc.collect()
+        token.cancel("host")
+        self.assertEqual(heard, ["always host"])
 
     def test_objects_may_go_in_any_order(self) -> None:
         for _ in range(20):

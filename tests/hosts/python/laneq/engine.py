@@ -35,10 +35,11 @@ _open: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    # A thread of the library must not come into Python when there is no interpreter any more.
+    # The interpreter ends threads that come into it later, through the library's frames: an abort.
     for engine in list(_open):
         try:
-            engine.close(AT_EXIT)
+            # On this thread: the interpreter starts no other any more.
+            engine._close(AT_EXIT)
         except Error as error:
             log.error("an engine was open at the end of the process: %s", error)
 
@@ -169,7 +170,8 @@ class Engine(Handle):
         return found
 
     def recover(self) -> list[Receipt]:
-        """Admits what the journal has kept, before the first submit."""
+        """Brings back what the journal has kept, before the first submit, with a receipt of each message. Set the
+        handlers and open the ports before."""
         made: list[Receipt] = []
         user = keep(lambda number: made.append(Receipt(number, self)))
         try:
@@ -184,11 +186,11 @@ class Engine(Handle):
         C.engine_journal_error(self.number, ctypes.byref(text))
         return take_text(text) if text.value else None
 
-    def transcript(self, key: str) -> str:
-        """The path of the session's transcript."""
+    def transcript(self, key: str) -> str | None:
+        """The path of the session's transcript, if there is one."""
         text = ctypes.c_uint64()
         C.engine_transcript(self.number, *arguments(key), ctypes.byref(text))
-        return take_text(text)
+        return take_text(text) if text.value else None
 
     # Control.
 

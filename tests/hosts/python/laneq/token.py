@@ -12,7 +12,7 @@ from .handle import Handle, wait
 
 
 class Registration(Handle):
-    """A callback on a token. It stays for the token's life unless it is taken back."""
+    """A callback on a token, as long as this is kept."""
 
     _free = C.registration_free
 
@@ -21,6 +21,12 @@ class Registration(Handle):
         number, self._number = self._number, 0
         if number:
             C.registration_remove(number)
+
+    def __enter__(self) -> Registration:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
 
 
 class Token(Handle):
@@ -64,9 +70,16 @@ class Token(Handle):
         found: words.Cause = words.CAUSE.word(cause.value)
         return found
 
-    def on_cancel(self, heard: Callable[[words.Cause], None]) -> Registration:
+    def on_cancel(self, heard: Callable[[words.Cause], None]) -> None:
         """Calls `heard` when it is cancelled, on the cancelling thread; at once, on this one, if it is."""
+        C.token_on_cancel(self.number, CALL_NUMBER, keep(_with_cause(heard)), DESTROY, None)
+
+    def register(self, heard: Callable[[words.Cause], None]) -> Registration:
+        """As `on_cancel`, until the registration is removed, or dropped: `with token.register(heard):`."""
         made = ctypes.c_uint64()
-        user = keep(lambda cause: heard(words.CAUSE.word(cause)))
-        C.token_on_cancel(self.number, CALL_NUMBER, user, DESTROY, ctypes.byref(made))
+        C.token_on_cancel(self.number, CALL_NUMBER, keep(_with_cause(heard)), DESTROY, ctypes.byref(made))
         return Registration(made.value)
+
+
+def _with_cause(heard: Callable[[words.Cause], None]) -> Callable[[int], None]:
+    return lambda cause: heard(words.CAUSE.word(cause))
