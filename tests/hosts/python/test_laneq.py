@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 from pathlib import Path
@@ -72,6 +73,16 @@ class Push(unittest.TestCase):
             self.assertEqual(caught.exception.reason, "duplicate")
             assert caught.exception.receipt is not None
             self.assertEqual(caught.exception.receipt.wait(MINUTE).run, first.wait(MINUTE).run)
+
+    def test_the_messages_of_a_run_are_as_they_were_submitted(self) -> None:
+        seen: list[Message] = []
+        source = laneq.Source("group", channel="irc", group="g", peer="ann")
+        sent = Message(None, "x", "collect", source, "one", meta={"to": [7]}, sender="ann", ttl=60, attempts=2)
+        with Engine(NOW) as engine:
+            engine.on_run("main", lambda run: seen.extend(run.messages))
+            engine.submit(sent).wait(MINUTE)
+        sent.key = "agent:main:irc:group:g"
+        self.assertEqual(seen, [sent])
 
     def test_a_wrong_word_is_told_with_the_right_ones(self) -> None:
         with Engine(NOW) as engine, self.assertRaisesRegex(ValueError, "mode is 'stear': .*steer"):
@@ -195,6 +206,28 @@ class Loop(unittest.IsolatedAsyncioTestCase):
     def setUp(self) -> None:
         logging.disable(logging.CRITICAL)
         self.addCleanup(logging.disable, logging.NOTSET)
+
+    async def test_a_duplicate_has_the_first_receipt(self) -> None:
+        async with Engine(NOW) as engine, engine.port():
+            first = await engine.submit_async(Message("a", "x", id="one"))
+            with self.assertRaises(laneq.Refused) as caught:
+                await engine.submit_async(Message("a", "x", id="one"))
+            self.assertEqual(caught.exception.reason, "duplicate")
+            assert caught.exception.receipt is not None
+            self.assertEqual(caught.exception.receipt.landed, first.landed)
+
+    async def test_messages_of_a_journal_are_awaited(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            journal = {"path": str(Path(folder) / "journal.redb")}
+            async with Engine({**NOW, "journal": journal}) as engine, engine.port():
+                engine.pause("main")
+                await engine.submit_async(Message("a", "x"))
+            async with Engine({**NOW, "journal": journal}) as engine, engine.port() as port:
+                (receipt,) = engine.recover()
+                async for run in port:
+                    run.complete(run.text)
+                    break
+                self.assertEqual((await receipt).reply, "x")
 
     async def test_a_task_that_raises_fails_its_run_alone(self) -> None:
         async def handler(run: laneq.PulledRun) -> str:

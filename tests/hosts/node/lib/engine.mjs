@@ -11,6 +11,9 @@ import * as words from './words.mjs';
 // How long a reader of events holds a thread of libuv's pool at a time.
 const EVENTS_AT_ONCE = 1000;
 
+// The descriptor keeps an engine until it is closed; figures can be read afterwards.
+const left = new FinalizationRegistry((engine) => C.engine_free(engine));
+
 const config = (settings) => ({
   struct_size: size(structs.Config), name: str(null), reserved: 0, format: typeof settings === 'string' ? 0 : 1,
   text: str(typeof settings === 'string' ? settings : JSON.stringify(settings)),
@@ -31,7 +34,8 @@ export class Engine {
     this.#engine = handleIn(at);
     const handlerOf = (lane) => this.#handlers.get(lane) ?? this.#handlers.get(null);
     const onRun = (handle) => new Run(handle, this.#port, handlerOf);
-    this.#port = new Port(this.#engine, onRun, () => C.engine_free(this.#engine));
+    this.#port = new Port(this.#engine, onRun);
+    left.register(this, this.#engine);
   }
 
   // Runs.

@@ -40,6 +40,8 @@ export function messageToC(message) {
   };
 }
 
+// An empty authority, or string of a source, is none.
+const field = (found) => text(found) || null;
 const without = (object) => {
   for (const name in object) if (object[name] == null) delete object[name];
   return object;
@@ -48,13 +50,13 @@ const without = (object) => {
 export function messageFromC(at) {
   const c = read(at, structs.MessageOut);
   const source = c.kind === 0 ? undefined : without({
-    kind: words.KIND.word(c.kind), channel: text(c.channel), account: text(c.account), peer: text(c.peer),
-    group: text(c.group), thread: text(c.thread), agent: text(c.agent), id: text(c.source_id),
+    kind: words.KIND.word(c.kind), channel: field(c.channel), account: field(c.account), peer: field(c.peer),
+    group: field(c.group), thread: field(c.thread), agent: field(c.agent), id: field(c.source_id),
   });
   return without({
     key: text(c.key), source, text: text(c.text), payload: parsed(text(c.payload)), mode: words.MODE.word(c.mode),
     id: text(c.id), meta: parsed(text(c.meta)), media: parsed(text(c.media)), sender: text(c.sender),
-    authority: text(c.authority), backlog: text(c.backlog), lane: text(c.lane), requeuedFrom: text(c.requeued_from),
+    authority: field(c.authority), backlog: text(c.backlog), lane: text(c.lane), requeuedFrom: text(c.requeued_from),
     priority: words.PRIORITY.word(c.priority), attempts: c.attempts || null, ttl: Number(c.ttl_ms) || null,
     deadline: Number(c.deadline_ms) || null, expectRun: Number(c.expect_run) || null, seen: c.seen ? true : null,
   });

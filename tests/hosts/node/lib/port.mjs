@@ -23,11 +23,9 @@ export class Port {
   // Runs in hand by their ids. Bounded by the lanes' slots.
   #runs = new Map();
   #onRun;
-  #onClosed;
 
-  constructor(engine, onRun, onClosed) {
+  constructor(engine, onRun) {
     this.#onRun = onRun;
-    this.#onClosed = onClosed;
     const at = room();
     C.port_open(engine, at);
     this.#port = handleIn(at);
@@ -87,7 +85,6 @@ export class Port {
     C.port_free(this.#port);
     for (const { failed } of this.#watched.values()) failed(new Closed('the engine is closed', -15));
     this.#watched.clear();
-    this.#onClosed();
   }
 }
 

@@ -100,7 +100,12 @@ export class Receipt {
 /** A message on its way; the promise is of the receipt's handle. */
 export async function admitted(port, engine, message) {
   const at = room();
-  C.submit_nowait(engine, messageToC(message), at);
+  try {
+    C.submit_nowait(engine, messageToC(message), at);
+  } catch (error) {
+    // A duplicate has an admission, which refuses it again, with the receipt of the first.
+    if (handleIn(at) === 0) throw error;
+  }
   const admission = handleIn(at);
   const decided = () => receiptIn(port, message, (out) => C.admission_wait(admission, 0, out));
   try {

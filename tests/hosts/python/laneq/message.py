@@ -123,7 +123,9 @@ class Message:
         source = None
         if struct.kind:
             names = ("channel", "account", "peer", "group", "thread", "agent")
-            source = Source(words.KIND.word(struct.kind), id=text("source_id"), **{n: text(n) for n in names})
+            # An empty string in a source is none.
+            fields = {name: text(name) or None for name in names}
+            source = Source(words.KIND.word(struct.kind), id=text("source_id") or None, **fields)
         return cls(
             key=text("key"),
             text=text("text"),
@@ -134,7 +136,7 @@ class Message:
             meta=parsed("meta"),
             media=parsed("media"),
             sender=text("sender"),
-            authority=text("authority"),
+            authority=text("authority") or None,
             backlog=text("backlog"),
             lane=text("lane"),
             requeued_from=text("requeued_from"),

@@ -16,7 +16,7 @@ from . import words
 from ._callbacks import log
 from ._library import C
 from ._structs import HandlerOptions, MessageStruct, NoticeStruct, arguments, sized
-from .errors import Closed, Stale, Stopped, TimedOut
+from .errors import Closed, Refused, Stale, Stopped, TimedOut
 from .handle import Handle
 from .message import Message, Settled
 from .receipt import Receipt
@@ -256,7 +256,12 @@ class Port(Handle):
         """Submits a message; waits until it is in the journal, if there is one. Raises `Refused`."""
         made = ctypes.c_uint64()
         struct: MessageStruct = message.to_c()
-        C.submit_nowait(self._engine.number, ctypes.byref(struct), ctypes.byref(made))
+        try:
+            C.submit_nowait(self._engine.number, ctypes.byref(struct), ctypes.byref(made))
+        except Refused:
+            # A duplicate has an admission, which refuses it again, with the receipt of the first.
+            if made.value == 0:
+                raise
         admission = _Admission(made.value)
         try:
             return admission.decided(self._engine)
