@@ -12,6 +12,7 @@ import threading
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import laneq
 from laneq import Engine, Message
@@ -78,6 +79,7 @@ class Push(unittest.TestCase):
         seen: list[Message] = []
         source = laneq.Source("group", channel="irc", group="g", peer="ann")
         sent = Message(None, "x", "collect", source, "one", meta={"to": [7]}, sender="ann", ttl=60, attempts=2)
+        sent.priority = "background"
         with Engine(NOW) as engine:
             engine.on_run("main", lambda run: seen.extend(run.messages))
             engine.submit(sent).wait(MINUTE)
@@ -140,6 +142,30 @@ class Push(unittest.TestCase):
             with self.assertRaises(laneq.Stale):
                 receipt.wait()
 
+    def test_an_abandoned_handler_ends_in_silence(self) -> None:
+        arrived, go, over = (threading.Event() for _ in range(3))
+
+        def handler(run: laneq.Run) -> str:
+            arrived.set()
+            go.wait(MINUTE)
+            try:
+                return "late"
+            finally:
+                over.set()
+
+        with Engine(NOW) as engine, mock.patch("laneq.run.log") as one, mock.patch("laneq._callbacks.log") as other:
+            engine.on_run("main", handler)
+            receipt = engine.submit(Message("a", "x"))
+            self.assertTrue(arrived.wait(MINUTE))
+            run = engine.interrupt("a")
+            assert run is not None
+            engine.abandon(run)
+            self.assertEqual(receipt.wait(MINUTE).outcome, "stopped")
+            go.set()
+            self.assertTrue(over.wait(MINUTE))
+            engine.close()
+            self.assertEqual((one.mock_calls, other.mock_calls), ([], []))
+
     def test_a_close_with_a_stuck_handler_says_which(self) -> None:
         arrived, go = threading.Event(), threading.Event()
         engine = Engine(NOW)
@@ -191,15 +217,16 @@ except KeyboardInterrupt:
 
     def test_an_engine_that_was_left_open_is_closed_at_the_end(self) -> None:
         program = """
-import laneq
-engine = laneq.Engine({"queue": {"mode": "followup"}})
-engine.on_run("main", lambda run: run.text)
-for n in range(200):
-    engine.submit(laneq.Message(f"k{n}", "x"))
+import laneq, time
+engine = laneq.Engine({{"queue": {{"mode": "followup"}}}})
+engine.on_run("main", lambda run: time.sleep(0.2))
+receipts = [engine.submit(laneq.Message(f"k{{n}}", "x")) for n in range(200)]
+{}
 """
-        with self.start(program) as child:
-            out, error = child.communicate(timeout=MINUTE)
-            self.assertEqual((out, error, child.returncode), ("", "", 0))
+        for last in ("", "del engine, receipts"):
+            with self.subTest(last), self.start(program.format(last)) as child:
+                out, error = child.communicate(timeout=MINUTE)
+                self.assertEqual((out, error, child.returncode), ("", "", 0))
 
 
 class Loop(unittest.IsolatedAsyncioTestCase):

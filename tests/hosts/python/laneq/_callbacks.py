@@ -16,11 +16,30 @@ _kept: dict[int, Callable[..., Any]] = {}
 _numbers = itertools.count(1)
 
 
+# Numbers of run handlers, and who waits for them to go.
+_handlers: set[int] = set()
+_gone = threading.Condition()
+
+
 def keep(function: Callable[..., Any]) -> int:
     """The number to hand over as `user`, together with `DESTROY`."""
     number = next(_numbers)
     _kept[number] = function
     return number
+
+
+def keep_handler(function: Callable[[int], None]) -> int:
+    """As `keep`, for what the library calls on threads of its own."""
+    number = keep(function)
+    with _gone:
+        _handlers.add(number)
+    return number
+
+
+def wait_for_handlers(timeout: float) -> bool:
+    """Whether the library has let go of every handler: then none is called, and none executes."""
+    with _gone:
+        return _gone.wait_for(lambda: not _handlers, timeout)
 
 
 def kept() -> int:
@@ -35,6 +54,10 @@ def forget(number: int) -> None:
 
 def _destroy(user: int) -> None:
     _kept.pop(user, None)
+    with _gone:
+        if user in _handlers:
+            _handlers.remove(user)
+            _gone.notify_all()
 
 
 def _call(user: int, value: int) -> None:

@@ -7,22 +7,23 @@ import atexit
 import ctypes
 import functools
 import json
+import time
 import weakref
 from collections.abc import Iterable
 from typing import Any, Callable, Optional, Union, overload
 
 from . import words
-from ._callbacks import CALL_HANDLE, DESTROY, forget, keep, log
+from ._callbacks import CALL_HANDLE, DESTROY, forget, keep, keep_handler, log, wait_for_handlers
 from ._library import C
 from ._structs import Config, HandlerOptions, arguments, sized, string, take_text
-from .errors import Closed, Error, Refused, Stopped, Stuck
+from .errors import Closed, Error, Refused, Stuck
 from .events import Events
 from .handle import Handle, aside, millis
 from .message import Knobs, Message
 from .port import Port
 from .receipt import Receipt
 from .report import DrainReport, Report
-from .run import Run
+from .run import Run, reason_of
 
 Settings = Union[str, dict[str, Any], None]
 Handler = Callable[[Run], Optional[str]]
@@ -35,13 +36,18 @@ _open: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    # The interpreter ends threads that come into it later, through the library's frames: an abort.
+    # A thread that comes into Python when the interpreter has ended would be ended by it, through the library's
+    # frames: an abort. So nothing of ours may execute any more; nor of engines that were dropped, not closed.
+    until = time.monotonic() + AT_EXIT
     for engine in list(_open):
         try:
             # On this thread: the interpreter starts no other any more.
-            engine._close(AT_EXIT)
+            engine._close(until - time.monotonic())
         except Error as error:
             log.error("an engine was open at the end of the process: %s", error)
+        engine.free()
+    if not wait_for_handlers(max(0.0, until - time.monotonic())):
+        log.error("handlers still execute at the end of the process: close engines before")
 
 
 def _config(settings: Settings) -> Config:
@@ -114,7 +120,7 @@ class Engine(Handle):
                 _execute(work, Run(number, engine))
 
         options = _options(steerable)
-        user = keep(execute)
+        user = keep_handler(execute)
         C.engine_on_run(self.number, *arguments(lane), ctypes.byref(options), CALL_HANDLE, user, DESTROY)
         return handler
 
@@ -289,9 +295,8 @@ class Engine(Handle):
 def _execute(handler: Handler, run: Run) -> None:
     """One run on a thread of the lane; whatever it raises fails it."""
     try:
-        run._complete(handler(run))
-    except Stopped as stopped:
-        run._fail(str(stopped))
+        reply = arguments(handler(run))
     except BaseException as error:  # noqa: B036 - SystemExit, too, ends the run and not the thread.
-        log.exception("the handler of %r raised", run)
-        run._fail(f"{type(error).__name__}: {error}")
+        run._fail(reason_of(error, run))
+    else:
+        run._complete(reply)

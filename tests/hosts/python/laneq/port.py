@@ -13,14 +13,13 @@ from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 from . import words
-from ._callbacks import log
 from ._library import C
 from ._structs import HandlerOptions, MessageStruct, NoticeStruct, arguments, sized
-from .errors import Closed, Refused, Stale, Stopped, TimedOut
+from .errors import Closed, Refused, Stopped, TimedOut
 from .handle import Handle
 from .message import Message, Settled
 from .receipt import Receipt
-from .run import Run
+from .run import Run, reason_of
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -42,11 +41,11 @@ class PulledRun(Run):
 
     def complete(self, reply: str | None = None) -> None:
         """The run is done, with this reply. Raises `Stale` if it has ended."""
-        self._complete(reply)
+        C.run_complete(self._run, *arguments(reply))
 
     def fail(self, reason: str | None = None) -> None:
         """The run has failed, for this reason. Raises `Stale` if it has ended."""
-        self._fail(reason)
+        C.run_fail(self._run, *arguments(reason))
 
     async def heard(self) -> words.Verdict:
         """Waits until a steer waits or the run is stopped: "steer" or "stop"."""
@@ -287,19 +286,11 @@ _NOTHING = Message()
 async def _execute(handler: Callable[[PulledRun], Awaitable[str | None]], run: PulledRun) -> None:
     """One run as a task; whatever it raises fails it."""
     try:
-        run.complete(await handler(run))
+        reply = arguments(await handler(run))
     except asyncio.CancelledError:
-        _fail(run, "the task was cancelled")
+        run._fail("the task was cancelled")
         raise
-    except Stopped as stopped:
-        _fail(run, str(stopped))
     except Exception as error:
-        log.exception("the handler of %r raised", run)
-        _fail(run, f"{type(error).__name__}: {error}")
-
-
-def _fail(run: PulledRun, reason: str) -> None:
-    try:
-        run.fail(reason)
-    except Stale:
-        pass  # Completed, abandoned, or closed over its head: nobody listens.
+        run._fail(reason_of(error, run))
+    else:
+        run._complete(reply)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable
 
 from . import words
-from ._callbacks import CALL_NUMBER, DESTROY, keep
+from ._callbacks import CALL_NUMBER, DESTROY, keep, log
 from ._library import C
 from ._structs import MessageStruct, RunInfo, SettledStruct, Str, arguments, sized
-from .errors import Stopped
+from .errors import Stale, Stopped
 from .handle import Handle, wait
 from .message import Message, Settled
 from .plan import Plan
@@ -183,11 +183,25 @@ class Run:
         wait(lambda ms: C.run_wait(self._run, receipt.number, ms, ctypes.byref(struct)), timeout)
         return Settled.from_c(struct)
 
-    def _complete(self, reply: str | None) -> None:
-        C.run_complete(self._run, *arguments(reply))
+    def _complete(self, reply: tuple[bytes | None, int]) -> None:
+        self._finish(C.run_complete, reply)
 
-    def _fail(self, reason: str | None) -> None:
-        C.run_fail(self._run, *arguments(reason))
+    def _fail(self, reason: str) -> None:
+        self._finish(C.run_fail, arguments(reason))
+
+    def _finish(self, call: Callable[..., None], said: tuple[bytes | None, int]) -> None:
+        try:
+            call(self._run, *said)
+        except Stale:
+            pass  # Abandoned, or closed over its head: nobody listens.
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} {self.id} {self.key!r}>"
+
+
+def reason_of(error: BaseException, run: Run) -> str:
+    """What a handler has raised, as the reason of its run's failure. It is logged, unless it was the stop."""
+    if isinstance(error, Stopped):
+        return str(error)
+    log.error("the handler of %r raised", run, exc_info=error)
+    return f"{type(error).__name__}: {error}"
