@@ -1,10 +1,12 @@
-//! Hosts in C: examples that are also tests, under the tools that see what C hides.
+//! Hosts in C, Python and JavaScript: examples that are also tests, C's under the tools that see
+//! what C hides.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::header::root;
-use crate::libs::{Link, compile, have, host, installed, package, run};
+use crate::libs::{Link, compile, have, host, installed, not_checked, package, run, shared};
 
 /// A host as a user would link it.
 fn plain(name: &str) -> String {
@@ -41,6 +43,13 @@ fn the_chat_host_runs_with_the_shared_library() {
     assert!(said.starts_with("chat: fine"), "{said}");
 }
 
+/// The program of the README in a language.
+fn of_the_readme(language: &str) -> String {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let fenced = readme.split(&format!("```{language}\n")).nth(1);
+    fenced.and_then(|rest| rest.split("```").next()).expect("there is one").to_owned()
+}
+
 #[test]
 fn a_host_with_an_event_loop_runs_with_the_shared_library() {
     let said = plain("port");
@@ -72,10 +81,8 @@ fn signals_cut_nothing_short() {
 
 #[test]
 fn the_program_of_the_readme_does_what_it_says() {
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
-    let program = readme.split("```c\n").nth(1).and_then(|rest| rest.split("```").next());
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first.c");
-    std::fs::write(&source, program.expect("a program in C")).expect("it can be written");
+    std::fs::write(&source, of_the_readme("c")).expect("it can be written");
     let said = run(&mut Command::new(compile(&source, "first", Link::Shared, &[])));
     assert_eq!(said, "hello\n");
 }
@@ -123,4 +130,80 @@ fn the_script_installs_what_a_user_links_by() {
     let text = std::fs::read_to_string(installed().join("usr/lib/pkgconfig/laneq.pc"));
     let text = text.expect("laneq.pc");
     assert!(text.starts_with("prefix=/usr\n") && !text.contains("tmp"), "{text}");
+}
+
+/// A program of `tests/hosts/python`, which finds the library by name.
+fn python(arguments: &[&str]) -> String {
+    let mut python = Command::new("python3");
+    python.current_dir(root().join("tests/hosts/python")).args(arguments);
+    python.env("PYTHONDONTWRITEBYTECODE", "1").env("LANEQ_LIBRARY", shared());
+    run(&mut python)
+}
+
+#[test]
+fn the_python_hosts_run() {
+    if !have("python3", "the package for Python") {
+        return;
+    }
+    assert!(python(&["chat.py"]).starts_with("chat: fine"));
+    assert!(python(&["chat_async.py"]).starts_with("chat_async: fine"));
+    python(&["-m", "unittest", "-q", "test_laneq"]);
+}
+
+#[test]
+fn the_python_program_of_the_readme_does_what_it_says() {
+    if !have("python3", "the README's program in Python") {
+        return;
+    }
+    assert_eq!(python(&["-c", &of_the_readme("python")]), "you said: hello\nyou said: hello\n");
+}
+
+/// The package for Node with what it needs, which npm fetches once. None if that cannot be had.
+fn node() -> Option<PathBuf> {
+    static PLACE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let fetch = || {
+        if !have("node", "the package for Node") || !have("npm", "the package for Node") {
+            return None;
+        }
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node");
+        std::fs::create_dir_all(&place).expect("a folder for the package");
+        let source = root().join("tests/hosts/node");
+        let files =
+            ["package.json", "package-lock.json", ".npmrc", "lib", "chat.mjs", "laneq.test.mjs"];
+        run(Command::new("cp").arg("-R").args(files.map(|file| source.join(file))).arg(&place));
+        if !place.join("node_modules/koffi").exists() {
+            let said = Command::new("npm").arg("ci").current_dir(&place).output();
+            let said = said.expect("npm can be started");
+            if !said.status.success() {
+                let words = String::from_utf8_lossy(&said.stderr).into_owned();
+                assert!(std::env::var_os("CI").is_none(), "npm cannot fetch koffi:\n{words}");
+                not_checked(&format!(
+                    "npm cannot fetch koffi, so not the package for Node: {words}"
+                ));
+                return None;
+            }
+        }
+        Some(place)
+    };
+    PLACE.get_or_init(fetch).clone()
+}
+
+fn javascript(place: &Path, arguments: &[&str]) -> String {
+    let mut node = Command::new("node");
+    run(node.current_dir(place).args(arguments).env("LANEQ_LIBRARY", shared()))
+}
+
+#[test]
+fn the_node_host_runs() {
+    let Some(place) = node() else { return };
+    assert!(javascript(&place, &["chat.mjs"]).starts_with("chat: fine"));
+    javascript(&place, &["--expose-gc", "laneq.test.mjs"]);
+}
+
+#[test]
+fn the_node_program_of_the_readme_does_what_it_says() {
+    let Some(place) = node() else { return };
+    // A package finds itself by its own name.
+    std::fs::write(place.join("first.mjs"), of_the_readme("js")).expect("it can be written");
+    assert_eq!(javascript(&place, &["first.mjs"]), "you said: hello\n");
 }

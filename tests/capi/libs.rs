@@ -23,6 +23,11 @@ pub fn lib() -> PathBuf {
     installed().join("usr/lib")
 }
 
+/// The shared library, for hosts that load it by name.
+pub fn shared() -> PathBuf {
+    lib().join(if cfg!(target_os = "macos") { "liblaneq.dylib" } else { "liblaneq.so" })
+}
+
 /// Runs a command, which must do well.
 pub fn run(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().expect("it can be started");
@@ -35,9 +40,13 @@ pub fn run(command: &mut Command) -> String {
 pub fn have(tool: &str, what: &str) -> bool {
     let here = Command::new(tool).arg("--version").output().is_ok();
     if !here {
-        let _ = writeln!(std::io::stderr(), "NOT CHECKED: no {tool} here, so not {what}");
+        not_checked(&format!("no {tool} here, so not {what}"));
     }
     here
+}
+
+pub fn not_checked(why: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT CHECKED: {why}");
 }
 
 /// The value of a line of `laneq.pc`.
