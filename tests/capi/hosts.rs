@@ -1,37 +1,32 @@
 //! Hosts in C: examples that are also tests, under the tools that see what C hides.
 
-use std::path::Path;
 use std::process::Command;
 
-use crate::header::root;
-use crate::libs::{Link, compile, have, host, installed, package, run};
+use crate::libs::{Link, compile, first_program, have, host, installed, package, run};
 
 #[test]
 fn the_chat_host_runs_with_the_shared_library() {
-    let said = run(&mut Command::new(compile(&host("chat.c"), "chat", Link::Shared, &[])));
+    let said = run(&mut Command::new(compile(&host("c/chat.c"), "chat", Link::Shared, &[])));
     assert!(said.starts_with("chat: fine"), "{said}");
 }
 
 #[test]
 fn the_program_of_the_readme_does_what_it_says() {
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
-    let program = readme.split("```c\n").nth(1).and_then(|rest| rest.split("```").next());
-    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first.c");
-    std::fs::write(&source, program.expect("a program in C")).expect("it can be written");
+    let source = first_program("c", "first.c");
     let said = run(&mut Command::new(compile(&source, "first", Link::Shared, &[])));
     assert_eq!(said, "hello\n");
 }
 
 #[test]
 fn a_forked_child_is_turned_away() {
-    let program = compile(&host("fork.c"), "fork", Link::Shared, &[]);
+    let program = compile(&host("c/fork.c"), "fork", Link::Shared, &[]);
     assert!(run(&mut Command::new(program)).starts_with("fork: fine"));
 }
 
 #[test]
 fn the_chat_host_is_clean_under_address_sanitizer() {
     let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    let program = compile(&host("chat.c"), "chat-asan", Link::Static, &flags);
+    let program = compile(&host("c/chat.c"), "chat-asan", Link::Static, &flags);
     run(Command::new(program).env("ASAN_OPTIONS", "detect_leaks=1"));
 }
 
@@ -40,7 +35,7 @@ fn the_chat_host_is_clean_under_memcheck() {
     if !have("valgrind", "memcheck on the C host") {
         return;
     }
-    let program = compile(&host("chat.c"), "chat-valgrind", Link::Static, &[]);
+    let program = compile(&host("c/chat.c"), "chat-valgrind", Link::Static, &[]);
     let kinds = "definite,indirect";
     let leaks = [
         "--leak-check=full".to_owned(),
@@ -49,25 +44,6 @@ fn the_chat_host_is_clean_under_memcheck() {
     ];
     let mut valgrind = Command::new("valgrind");
     run(valgrind.args(["-q", "--error-exitcode=9"]).args(leaks).arg(program));
-}
-
-#[test]
-fn the_header_is_cpp_too() {
-    if !have("c++", "the header as C++17") {
-        return;
-    }
-    let mut cc = Command::new("c++");
-    cc.args([
-        "-std=c++17",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-pedantic",
-        "-fsyntax-only",
-        "-x",
-        "c++",
-    ]);
-    run(cc.arg(root().join("src/capi/laneq.h")));
 }
 
 #[test]

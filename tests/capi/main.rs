@@ -1,4 +1,4 @@
-//! The C ABI: the header, the libraries, every argument, and hosts in C.
+//! The C ABI: the header, the libraries, every argument, and hosts in C, C++ and Go.
 
 #![allow(clippy::wildcard_imports, reason = "the names all begin with laneq_")]
 
@@ -8,5 +8,6 @@ mod reentry;
 mod abi;
 mod arguments;
 mod hosts;
+mod cpp;
 mod stage;
 mod table;
