@@ -27,11 +27,23 @@
 
 #include "laneq.h"
 #include "laneq/ending.hpp"
-#include "laneq/handler.hpp"
+#include "laneq/port.hpp"
 
 namespace laneq {
 
+// As `laneq_recovered`.
+struct recovered {
+  uint64_t pending, retried, parked, held;
+};
+
 namespace detail {
+
+inline void came_back(void *user, laneq_receipt handle) noexcept {
+  try {
+    (*static_cast<std::function<void(receipt)> *>(user))(receipt(handle));
+  } catch (...) {
+  }
+}
 
 inline laneq_config config(std::string_view text, std::string_view name, int32_t format) {
   laneq_config raw = sized<laneq_config>();
@@ -74,8 +86,7 @@ class engine {
   }
 
   void on_run(std::string_view lane, handler handler, handler_options options = {}) {
-    laneq_handler_options raw = detail::sized<laneq_handler_options>();
-    raw.unsteerable = options.unsteerable;
+    laneq_handler_options raw = detail::raw_options(options);
     detail::call(laneq_engine_on_run, get(), lane.data(), lane.size(), &raw, detail::handle_run,
                  detail::user(std::move(handler)), detail::destroy<laneq::handler>);
   }
@@ -88,7 +99,49 @@ class engine {
   // Throws `refused`.
   receipt submit(const message &message) {
     detail::raw_message raw(message);
-    return detail::accepted(laneq_submit, get(), &raw.raw);
+    return detail::submitted(laneq_submit, get(), &raw.raw);
+  }
+
+  // Never waits for the journal. Throws `refused` for what is known at once.
+  admission submit_nowait(const message &message) {
+    detail::raw_message raw(message);
+    laneq_error said;
+    laneq_admission out = 0;
+    laneq_status status = laneq_submit_nowait(get(), &raw.raw, &out, &said);
+    admission sent(out);
+    if (status == LANEQ_OK) return sent;
+    // A duplicate's: throws, with the first receipt.
+    if (out != 0) sent.wait();
+    detail::refuse(status, said, 0);
+  }
+
+  laneq::port port() {
+    laneq_port out = 0;
+    detail::call(laneq_port_open, get(), &out);
+    return laneq::port(out);
+  }
+
+  // What the journal kept comes back, and `each` gets the receipts, on this thread.
+  recovered recover(std::function<void(receipt)> each = [](receipt) {}) {
+    laneq_recovered raw = detail::sized<laneq_recovered>();
+    detail::call(laneq_engine_recover, get(), detail::came_back, static_cast<void *>(&each), &raw);
+    return {raw.pending, raw.retried, raw.parked, raw.held};
+  }
+
+  // None: it is fine.
+  std::optional<std::string> journal_error() const {
+    detail::handle<laneq_text_free> words;
+    detail::call(laneq_engine_journal_error, get(), words.out());
+    if (words.get() == 0) return {};
+    return detail::read(std::move(words));
+  }
+
+  // The path of a session's transcript; none: there is none.
+  std::optional<std::string> transcript(std::string_view key) const {
+    detail::handle<laneq_text_free> path;
+    detail::call(laneq_engine_transcript, get(), key.data(), key.size(), path.out());
+    if (path.get() == 0) return {};
+    return detail::read(std::move(path));
   }
 
   std::string key_of(const message &message) const {

@@ -19,6 +19,12 @@ using handler = std::function<std::string(run &)>;
 
 namespace detail {
 
+inline laneq_handler_options raw_options(handler_options options) {
+  laneq_handler_options raw = sized<laneq_handler_options>();
+  raw.unsteerable = options.unsteerable;
+  return raw;
+}
+
 // A handler's call. Reply and `what()` may be no UTF-8, which the run then fails with.
 inline void handle_run(void *user, laneq_run lent) noexcept {
   laneq_error said;

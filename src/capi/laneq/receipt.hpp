@@ -74,17 +74,25 @@ class refused : public error {
 
 namespace detail {
 
-// A submit or a spawn: its receipt, or what it is refused for.
+// Throws what a status means; `first` is the receipt of a duplicate's first, or 0.
+[[noreturn]] inline void refuse(laneq_status status, const laneq_error &said, laneq_receipt first) {
+  receipt kept(first);
+  if (status > LANEQ_REFUSED_FULL) throw error(status, words(said));
+  auto came = first == 0 ? nullptr : std::make_shared<const receipt>(std::move(kept));
+  throw refused(status, words(said), std::move(came));
+}
+
+inline receipt accepted(laneq_status status, laneq_receipt out, const laneq_error &said) {
+  if (status != LANEQ_OK) refuse(status, said, out);
+  return receipt(out);
+}
+
 template <class Function, class... Arguments>
-receipt accepted(Function function, Arguments... arguments) {
+receipt submitted(Function function, Arguments... arguments) {
   laneq_error said;
   laneq_receipt out = 0;
   laneq_status status = function(arguments..., &out, &said);
-  receipt got(out);
-  if (status == LANEQ_OK) return got;
-  if (status > LANEQ_REFUSED_FULL) throw error(status, words(said));
-  auto first = out == 0 ? nullptr : std::make_shared<const receipt>(std::move(got));
-  throw refused(status, words(said), std::move(first));
+  return accepted(status, out, said);
 }
 
 }  // namespace detail

@@ -1,4 +1,4 @@
-// A run, as its handler sees it.
+// A run, as its handler sees it, or whoever has taken it from a port.
 
 #ifndef LANEQ_RUN_HPP
 #define LANEQ_RUN_HPP
@@ -60,12 +60,13 @@ struct run_info {
   uint32_t attempt, messages, summary_of, summary_lines;
 };
 
-// A run in progress. A handler gets one for the time of its call; a port gives one that is its
-// owner's to end, and that fails when it goes before. Any thread may use it.
+// A run in progress. A handler's is there for the time of its call. A port's is its owner's to
+// complete or fail, and an object that goes before has failed.
 class run {
  public:
-  explicit run(laneq_run taken) noexcept : held(taken) {}
-  laneq_run get() const noexcept { return held; }
+  // Takes a handle over.
+  explicit run(laneq_run taken = 0) noexcept : held(taken) {}
+  laneq_run get() const noexcept { return held.get(); }
 
   run_info info() const {
     laneq_run_info raw = detail::sized<laneq_run_info>();
@@ -197,12 +198,12 @@ class run {
 
   receipt spawn(const message &child) {
     detail::raw_message raw(child);
-    return detail::accepted(laneq_run_spawn, get(), &raw.raw);
+    return detail::submitted(laneq_run_spawn, get(), &raw.raw);
   }
 
   receipt spawn_detached(const message &child) {
     detail::raw_message raw(child);
-    return detail::accepted(laneq_run_spawn_detached, get(), &raw.raw);
+    return detail::submitted(laneq_run_spawn_detached, get(), &raw.raw);
   }
 
   // The lane slot is lent meanwhile.
@@ -218,6 +219,9 @@ class run {
     return settled(raw);
   }
 
+  // A port's run alone: lends the slot, and goes on. `LANEQ_NOTICE_WAITED` tells the rest.
+  void wait_begin(const receipt &of) { detail::call(laneq_run_wait_begin, get(), of.get()); }
+
  private:
   answer finish(std::string_view call, int32_t failed, std::string_view result) {
     answer out;
@@ -226,7 +230,8 @@ class run {
     return out;
   }
 
-  laneq_run held;
+  // Of a handler's run the library keeps the end: to free it does nothing.
+  detail::handle<laneq_run_free> held;
 };
 
 }  // namespace laneq

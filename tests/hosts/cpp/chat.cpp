@@ -1,6 +1,6 @@
 /*
  * A chat host in C++17: a burst that becomes one run, a steer at a tool boundary, an interrupt, a
- * sub-agent on the same lane, handlers that throw, and a drain.
+ * sub-agent on the same lane, handlers that throw, and a drain; then a port in a `poll` loop.
  */
 
 #include "laneq.hpp"
@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <poll.h>
 #include <type_traits>
 
 using namespace std::chrono_literals;
@@ -204,6 +205,55 @@ static void read_events(laneq::events events) {
   CHECK(seen > 30 && events.lost() == 0);
 }
 
+// What a loop hears until something of this kind comes.
+static laneq::notice heard(laneq::port &port, int32_t kind) {
+  pollfd wait{port.descriptor(), POLLIN, 0};
+  for (;;) {
+    laneq::notice notice = port.next_for(0ms);
+    if (notice.kind == kind) return notice;
+    if (notice.kind == LANEQ_NOTICE_NONE) CHECK(poll(&wait, 1, 60000) == 1);
+  }
+}
+
+// One thread with a `poll` loop, no handler: a run, its steer, a child for which it lends its slot,
+// and one that is let go.
+static void loop() {
+  laneq::engine engine("[lanes.main]\nconcurrency = 1\n", "loop.toml");
+  laneq::port port = engine.port();
+  port.bind("main");
+  std::atomic<int> woken{0};
+  port.on_wake([&] { woken += 1; });
+
+  laneq::admission sent = engine.submit_nowait({"chat", "hello"});
+  port.watch(sent, 1);
+  CHECK(heard(port, LANEQ_NOTICE_JOURNALED).tag == 1);
+  laneq::receipt receipt = sent.wait();
+  port.watch(receipt, 7);
+  laneq::notice ready = heard(port, LANEQ_NOTICE_READY);
+  CHECK(ready.run_id == ready.run.info().id && ready.run.text() == "hello");
+  engine.submit({"chat", "shorter", LANEQ_MODE_STEER});
+  CHECK(heard(port, LANEQ_NOTICE_STEER).run_id == ready.run_id);
+  CHECK(ready.run.boundary().is == LANEQ_VERDICT_STEER);
+  ready.run.take_steers().commit();
+
+  laneq::message question("child", "which?");
+  question.lane = "main";
+  laneq::receipt child = ready.run.spawn(question);
+  ready.run.wait_begin(child);
+  heard(port, LANEQ_NOTICE_READY).run.complete("this");
+  CHECK(heard(port, LANEQ_NOTICE_WAITED).run_id == ready.run_id);
+  ready.run.complete(*settled(child).reply);
+  CHECK(heard(port, LANEQ_NOTICE_SETTLED).tag == 7 && settled(receipt).reply == "this");
+  CHECK(thrown_by([&] { ready.run.complete("again"); }).status == LANEQ_E_HANDLE);
+
+  laneq::receipt dropped = engine.submit({"chat", "hello"});
+  heard(port, LANEQ_NOTICE_READY);
+  CHECK(settled(dropped).outcome == LANEQ_OUTCOME_FAILED);
+  CHECK(woken > 0);
+  engine.close(60s);
+  heard(port, LANEQ_NOTICE_CLOSED);
+}
+
 // Counts how often what a handler captures comes to its end.
 struct counted {
   explicit counted(std::atomic<int> &ended) : ended(ended) {}
@@ -251,6 +301,7 @@ static void chat() {
 int main() {
   try {
     chat();
+    loop();
   } catch (const std::exception &thrown) {
     std::fprintf(stderr, "%s\n", thrown.what());
     return 1;
