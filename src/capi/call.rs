@@ -25,7 +25,7 @@ pub struct laneq_error {
 }
 
 /// Why a call did not do what it was asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fault {
     status: laneq_status,
     message: String,

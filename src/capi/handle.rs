@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::process;
 
+use super::admission::Awaited;
 use super::call::{Answer, Fault};
 use super::ending::Report;
 use super::ledger::Results;
@@ -15,7 +16,7 @@ use super::receipt::Kept;
 use super::run::Live;
 use super::status::{LANEQ_E_FORKED, LANEQ_E_FULL, LANEQ_E_HANDLE};
 use super::steers::Taken;
-use crate::engine::Engine;
+use crate::engine::{Engine, Port};
 use crate::session::{Registration, Token};
 use crate::sync::{Arc, OnceLock, RwLock};
 use crate::watch::Ring;
@@ -75,6 +76,8 @@ kinds!(
     8 events: Ring, "events";
     9 texts: Arc<str>, "a text";
     10 reports: Arc<Report>, "a report";
+    11 ports: Port, "a port";
+    12 admissions: Arc<Awaited>, "an admission";
 );
 
 /// One kind's slots. A leaf lock: what is taken out is dropped after it.

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::mem::offset_of;
 
-use super::call::{Fault, entry, laneq_error};
+use super::call::{Answer, Fault, entry, laneq_error};
 use super::engine::laneq_engine;
 use super::options::{self, Grows};
 use super::run::{Live, laneq_run};
@@ -37,6 +37,19 @@ unsafe impl Grows for laneq_handler_options {
 /// The host's code for a run. It must end with `laneq_run_complete` or `laneq_run_fail`, and
 /// neither throw nor jump out.
 pub type laneq_run_fn = Option<unsafe extern "C-unwind" fn(user: *mut c_void, run: laneq_run)>;
+
+/// What a host can do with runs; NULL is the defaults.
+///
+/// # Safety
+/// As [`options::read`].
+pub(super) unsafe fn abilities(options: *const laneq_handler_options) -> Answer<HandlerOptions> {
+    // SAFETY: as promised above.
+    match unsafe { options::read(options) }?.map_or(0, |options| options.unsteerable) {
+        0 => Ok(HandlerOptions::default()),
+        1 => Ok(HandlerOptions::unsteerable()),
+        other => Err(numbers::unknown("unsteerable (0 or 1)", other.into())),
+    }
+}
 
 /// The handle of a run while its handler is called.
 struct Lent {
@@ -73,11 +86,7 @@ pub unsafe extern "C" fn laneq_engine_on_run(
     unsafe {
         entry(error, move || {
             let handler = handler.ok_or_else(|| Fault::null("handler"))?;
-            let options = match options::read(options)?.map_or(0, |o| o.unsteerable) {
-                0 => HandlerOptions::default(),
-                1 => HandlerOptions::unsteerable(),
-                other => return Err(numbers::unknown("unsteerable (0 or 1)", other.into())),
-            };
+            let options = abilities(options)?;
             let lane = text::given(lane, lane_len, "lane")?;
             let engine = handle::get::<Engine>(engine)?;
             let handle = move |run: &Run| handle(run, |lent| handler(user.pointer(), lent));
@@ -91,7 +100,7 @@ pub unsafe extern "C" fn laneq_engine_on_run(
 }
 
 fn handle(run: &Run, call: impl FnOnce(laneq_run)) -> Result<Reply, BoxError> {
-    let live = Arc::new(Live::new(run));
+    let live = Arc::new(Live::lent(run));
     let handle = handle::put(Arc::clone(&live)).map_err(|fault| format!("{fault:?}"))?;
     let lent = Lent { live, handle };
     call(lent.handle);

@@ -8,7 +8,7 @@
  *
  * Arguments. Order: what it is about, inputs, outputs, `laneq_error *error`. `error` may always be
  * NULL; otherwise every call writes it, LANEQ_OK included. Outputs are written on success only
- * (submit, spawn and close say otherwise). A required pointer that is NULL is LANEQ_E_NULL, and nothing has
+ * (submit, spawn, admission_wait and close say otherwise). A required pointer that is NULL is LANEQ_E_NULL, and nothing has
  * happened then. Pointers must point to what their type says for the time of the call.
  *
  * Statuses. 0 is LANEQ_OK, everything else negative. Numbers are never reused.
@@ -20,7 +20,8 @@
  *
  * Strings are UTF-8, pointer and length, without a NUL at their end; NULL with length 0 is none.
  * The library copies what it is given. A string that it gives belongs to the handle that it was
- * read from, and is valid until that is freed; a run's, until its handler returns.
+ * read from, and is valid until that is freed; a run's, until its handler returns or, if it was
+ * taken from a port, until it is completed, failed or freed.
  *
  * Structs that may grow begin with `struct_size`: zero the struct, set it to sizeof, fill in the
  * rest. In a struct to be written it must be set too.
@@ -284,6 +285,30 @@
 // The settings are JSON, with the keys and units of the TOML.
 #define LANEQ_FORMAT_JSON 1
 
+// The time is over, and nothing has come.
+#define LANEQ_NOTICE_NONE 0
+
+// A run that is the host's to execute: `run`, `run_id`.
+#define LANEQ_NOTICE_READY 1
+
+// A steer waits at the next boundary of the run `run_id`.
+#define LANEQ_NOTICE_STEER 2
+
+// The run `run_id` is stopped, for `cause`.
+#define LANEQ_NOTICE_STOP 3
+
+// The receipt that is watched under `tag` has its fate.
+#define LANEQ_NOTICE_SETTLED 4
+
+// The admission that is watched under `tag` is decided.
+#define LANEQ_NOTICE_JOURNALED 5
+
+// Every wait that the run `run_id` has begun is over, and it has its slot again.
+#define LANEQ_NOTICE_WAITED 6
+
+// The engine is closed and no run of this port is left, or the port was freed. It stays so.
+#define LANEQ_NOTICE_CLOSED 7
+
 // What a call answers: `LANEQ_OK`, or a negative number. -101 to -199: a message was refused.
 typedef int32_t laneq_status;
 
@@ -452,8 +477,30 @@ typedef struct laneq_settled {
   int32_t reserved;
 } laneq_settled;
 
-// A run that is in progress: valid from the call of its handler until that returns, and stale
-// then. Any thread may use it meanwhile. There is nothing to free.
+// A message on its way through the journal. Free it with `laneq_admission_free`; the message goes
+// its way all the same.
+typedef uint64_t laneq_admission;
+
+// Gets the receipt of one message that came back: the host's, to be freed. It must not submit.
+typedef void (*laneq_recovered_fn)(void *user, laneq_receipt receipt);
+
+// What came back from the journal, in figures.
+typedef struct laneq_recovered {
+  // `sizeof(laneq_recovered)`.
+  size_t struct_size;
+  // Messages that are the engine's again.
+  uint64_t pending;
+  // Those of them whose run had started: it starts again, attempt 2 or more.
+  uint64_t retried;
+  // Those whose run was interrupted `journal.attempts` times: parked now.
+  uint64_t parked;
+  // Those that were parked before.
+  uint64_t held;
+} laneq_recovered;
+
+// A run that is in progress. A handler's is valid until the handler returns, and there is nothing
+// to free; one that was taken from a port, until it is completed, failed or freed. Then it is
+// stale. Any thread may use it meanwhile.
 typedef uint64_t laneq_run;
 
 // What a run is.
@@ -565,6 +612,29 @@ typedef struct laneq_drained {
   // Runs that were told to stop and had not ended.
   uint32_t running;
 } laneq_drained;
+
+// Where the host's threads take runs, and hear all else that an event loop needs to hear: one wait
+// for everything. Free it with `laneq_port_free`. It does not keep the engine open.
+typedef uint64_t laneq_port;
+
+// Hears that a port has something unread. Called on any thread; it must not block.
+typedef void (*laneq_wake_fn)(void *user);
+
+// Something that an event loop needs to hear.
+typedef struct laneq_notice {
+  // `sizeof(laneq_notice)`.
+  size_t struct_size;
+  // `LANEQ_NOTICE_...`
+  int32_t kind;
+  // `LANEQ_CAUSE_...` of a stop; else 0.
+  int32_t cause;
+  // The run that is ready, the host's: complete, fail or free it; else 0.
+  laneq_run run;
+  // The number of the run that it is about, as in `laneq_run_info`; else 0.
+  uint64_t run_id;
+  // The tag of what was watched; else 0.
+  uint64_t tag;
+} laneq_notice;
 
 // It was done.
 #define LANEQ_OK 0
@@ -775,14 +845,71 @@ laneq_status laneq_submit(laneq_engine engine,
                           laneq_receipt *receipt,
                           struct laneq_error *error);
 
-// As `laneq_submit`, but never waits for the journal. Without one, which is so in this version,
-// the two are the same: the answer is final at once.
+// As `laneq_submit`, but never waits for the journal: whether the message is accepted is told by
+// `laneq_admission_wait`, or by a port (`laneq_port_watch_admission`). `admission` (may be NULL:
+// nobody will ask) gets a handle. Messages of one thread keep their order. A refusal that is known
+// at once is answered here; for `LANEQ_REFUSED_DUPLICATE` alone, `admission` gets a handle then
+// too, which gives the receipt of the message that came first. Without a journal all is decided
+// at once.
 //
-// Blocks: never. In a handler: yes. Owner: as there.
+// Blocks: never. In a handler: yes. Owner: the message stays the caller's; the admission is the
+// caller's, to be freed.
 laneq_status laneq_submit_nowait(laneq_engine engine,
                                  const struct laneq_message *message,
-                                 laneq_receipt *receipt,
+                                 laneq_admission *admission,
                                  struct laneq_error *error);
+
+// Waits until it is decided whether the message is accepted, at most `timeout_ms`; -1: for ever;
+// 0: looks only, which is right anywhere. `LANEQ_OK` once it is in the journal and admitted, else
+// one of `LANEQ_REFUSED_...`, as `laneq_submit`; `LANEQ_E_TIMED_OUT` while it is not decided.
+// `receipt` (may be NULL) gets a handle with `LANEQ_OK` and `LANEQ_REFUSED_DUPLICATE`. It may be
+// asked again: each time gives a receipt.
+//
+// Blocks: yes. In a handler: yes; it holds its lane's slot, for one commit. Not in a callback on
+// the journal's thread: `LANEQ_E_WOULD_DEADLOCK`. Owner: the receipt is the caller's, to be freed.
+laneq_status laneq_admission_wait(laneq_admission admission,
+                                  int64_t timeout_ms,
+                                  laneq_receipt *receipt,
+                                  struct laneq_error *error);
+
+// Frees an admission; 0 is fine.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_admission_free(laneq_admission admission);
+
+// Brings back what the journal kept, in order and rank, and calls `each` (may be NULL) on this
+// thread with a receipt of every message, also of the parked ones, whose fate is known. Call it
+// once the handlers are set and the ports bound: what comes back may start at once. The first
+// submit does it otherwise. Without a journal, or the second time, nothing happens. `recovered`
+// (may be NULL) gets the figures. `LANEQ_E_JOURNAL` if an entry cannot be read: nothing is
+// accepted then. `LANEQ_E_FULL` if there were not handles for all receipts: all messages are back.
+//
+// Blocks: while the journal is read. In a handler: yes; in `each`: `LANEQ_E_WOULD_DEADLOCK`.
+// Owner: each receipt is the host's, to be freed; `user` is used for the time of the call.
+laneq_status laneq_engine_recover(laneq_engine engine,
+                                  laneq_recovered_fn each,
+                                  void *user,
+                                  struct laneq_recovered *recovered,
+                                  struct laneq_error *error);
+
+// Why the journal takes nothing any more, in words; 0 if it is fine, or there is none. Once it
+// does not, the engine has to be closed, and the journal opened anew.
+//
+// Blocks: never. In a handler: yes. Owner: the text is the caller's, to be freed.
+laneq_status laneq_engine_journal_error(laneq_engine engine,
+                                        laneq_text *words,
+                                        struct laneq_error *error);
+
+// The file with the transcript of a session: an absolute path; 0 if there is none, or no
+// `transcripts.dir`.
+//
+// Blocks: for one look at the file system. In a handler: yes. Owner: the text is the caller's, to
+// be freed.
+laneq_status laneq_engine_transcript(laneq_engine engine,
+                                     const char *key_data,
+                                     size_t key_len,
+                                     laneq_text *path,
+                                     struct laneq_error *error);
 
 // What the run is.
 //
@@ -818,7 +945,8 @@ laneq_status laneq_run_say(laneq_run run,
                            size_t text_len,
                            struct laneq_error *error);
 
-// The run is done, with this reply, once its handler returns. The first answer counts.
+// The run is done, with this reply: a handler's once the handler returns, where the first answer
+// counts; a port's now, and its handle is stale. `LANEQ_E_STALE` if a port's was abandoned.
 //
 // Blocks: never. In a handler: yes.
 laneq_status laneq_run_complete(laneq_run run,
@@ -826,8 +954,9 @@ laneq_status laneq_run_complete(laneq_run run,
                                 size_t reply_len,
                                 struct laneq_error *error);
 
-// The run has failed, for this reason, once its handler returns. The first answer counts. A
-// handler that returns without one has failed, cause `LANEQ_CAUSE_DROPPED`.
+// The run has failed, for this reason; when, and what becomes of its handle, is as for
+// `laneq_run_complete`. A handler that returns without either has failed, cause
+// `LANEQ_CAUSE_DROPPED`.
 //
 // Blocks: never. In a handler: yes.
 laneq_status laneq_run_fail(laneq_run run,
@@ -1263,6 +1392,107 @@ laneq_status laneq_engine_close(laneq_engine engine,
                                 int64_t timeout_ms,
                                 laneq_text *running,
                                 struct laneq_error *error);
+
+// Opens a port, without lanes.
+//
+// Blocks: never. In a handler: yes. Owner: the port is the caller's, to be freed; what was handed
+// over to the engine's handlers (`user`) ends after the last of its ports, too.
+laneq_status laneq_port_open(laneq_engine engine, laneq_port *port, struct laneq_error *error);
+
+// Binds a lane: its runs are this port's to take, and it has no workers any more. A lane has one
+// port or a handler, else `LANEQ_E_INVALID`. `options` NULL is the defaults.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_port_bind(laneq_port port,
+                             const char *lane,
+                             size_t lane_len,
+                             const struct laneq_handler_options *options,
+                             struct laneq_error *error);
+
+// Binds every lane that has no handler or port of its own, now or later.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_port_bind_any(laneq_port port,
+                                 const struct laneq_handler_options *options,
+                                 struct laneq_error *error);
+
+// Has `LANEQ_NOTICE_SETTLED` told under this tag, once, when the receipt has its fate; at once if
+// it has. `LANEQ_E_FULL` while `limits.max_pending` watches of this port have not been read. The
+// receipt may be freed.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_port_watch(laneq_port port,
+                              laneq_receipt receipt,
+                              uint64_t tag,
+                              struct laneq_error *error);
+
+// Has `LANEQ_NOTICE_JOURNALED` told under this tag, once, when `laneq_admission_wait` has an
+// answer; at once if it has. One watch an admission: a later one replaces it.
+// `LANEQ_E_FULL` as for `laneq_port_watch`. The admission may be freed.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_port_watch_admission(laneq_port port,
+                                        laneq_admission admission,
+                                        uint64_t tag,
+                                        struct laneq_error *error);
+
+// A descriptor that is readable exactly while something is unread, for `poll`, `epoll`, `kqueue`
+// and all that is built on them. It may be readable for something that has vanished meanwhile:
+// `laneq_port_next` with 0 finds nothing then, and it is not readable any more. Each call gives the
+// same. `LANEQ_E_SYSTEM` where there are none: `laneq_port_on_wake` serves there.
+//
+// Blocks: never. In a handler: yes. Owner: the port, until it is freed and its runs have ended: do
+// not read from it, do not close it, and take it out of the loop before freeing the port.
+laneq_status laneq_port_descriptor(laneq_port port, int32_t *descriptor, struct laneq_error *error);
+
+// Calls `wake` whenever the port goes from nothing unread to something unread; at once, on this
+// thread, if something is unread. Then ask `laneq_port_next` with 0 until there is nothing.
+// Replaces the function that was set before. After `laneq_port_free` no new call begins.
+//
+// Blocks: never. In a handler: yes. Owner: `user` is the library's until it calls `destroy` (may
+// be NULL), which it does exactly once, also when this call fails.
+laneq_status laneq_port_on_wake(laneq_port port,
+                                laneq_wake_fn wake,
+                                void *user,
+                                laneq_destroy_fn destroy,
+                                struct laneq_error *error);
+
+// Frees a port; 0 is fine. Its lanes are let go: what is there, and comes, waits until another
+// port binds them or a handler is set. Runs that were taken stay valid. Whoever waits in
+// `laneq_port_next` hears `LANEQ_NOTICE_CLOSED`.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_port_free(laneq_port port);
+
+// The next notice: what there is at once, else what comes within `timeout_ms`; 0: looks only; -1:
+// for ever. `LANEQ_OK` with kind `LANEQ_NOTICE_NONE` when the time is over. Notices of runs come
+// first, then those of tags, then a run that is ready, of each lane in its turn. Any number of
+// threads may ask: each notice is heard once, but for the end.
+//
+// Once a submit has returned and its lane has a free slot, the run is there: no other thread has to
+// do anything first. A run holds its slot until it is completed, failed or freed.
+//
+// Blocks: yes. In a handler: no, `LANEQ_E_WOULD_DEADLOCK`, also with 0. Owner: a run is the
+// caller's, to be completed, failed or freed.
+laneq_status laneq_port_next(laneq_port port,
+                             int64_t timeout_ms,
+                             struct laneq_notice *notice,
+                             struct laneq_error *error);
+
+// Lends the slot of a port's run at once, until the receipt has its fate or the run is stopped;
+// `LANEQ_NOTICE_WAITED` tells once every wait of the run is over and it has a slot again. For
+// loops that go on meanwhile, where `laneq_run_wait` would block the thread. If the run ends first,
+// nothing is told. `LANEQ_E_WOULD_DEADLOCK` for a wait that could not end; `LANEQ_E_INVALID` for a
+// handler's run.
+//
+// Blocks: never. In a handler: yes, for a port's run.
+laneq_status laneq_run_wait_begin(laneq_run run, laneq_receipt receipt, struct laneq_error *error);
+
+// Frees a port's run; 0 is fine. One that was neither completed nor failed ends failed, cause
+// `LANEQ_CAUSE_DROPPED`. A handler's run cannot be freed: `LANEQ_E_INVALID`.
+//
+// Blocks: never. In a handler: yes.
+laneq_status laneq_run_free(laneq_run run);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -8,7 +8,7 @@
  *
  * Arguments. Order: what it is about, inputs, outputs, `laneq_error *error`. `error` may always be
  * NULL; otherwise every call writes it, LANEQ_OK included. Outputs are written on success only
- * (submit, spawn and close say otherwise). A required pointer that is NULL is LANEQ_E_NULL, and nothing has
+ * (submit, spawn, admission_wait and close say otherwise). A required pointer that is NULL is LANEQ_E_NULL, and nothing has
  * happened then. Pointers must point to what their type says for the time of the call.
  *
  * Statuses. 0 is LANEQ_OK, everything else negative. Numbers are never reused.
@@ -20,7 +20,8 @@
  *
  * Strings are UTF-8, pointer and length, without a NUL at their end; NULL with length 0 is none.
  * The library copies what it is given. A string that it gives belongs to the handle that it was
- * read from, and is valid until that is freed; a run's, until its handler returns.
+ * read from, and is valid until that is freed; a run's, until its handler returns or, if it was
+ * taken from a port, until it is completed, failed or freed.
  *
  * Structs that may grow begin with `struct_size`: zero the struct, set it to sizeof, fill in the
  * rest. In a struct to be written it must be set too.

@@ -1,4 +1,4 @@
-//! A run, as its handler sees it.
+//! A run, as its handler sees it, or whoever has taken it from a port.
 
 use std::ffi::c_char;
 use std::mem::offset_of;
@@ -10,12 +10,15 @@ use super::options::{Grows, Out, OutStruct};
 use super::status::laneq_status;
 use super::steers::Taken;
 use super::text::{self, laneq_str};
-use crate::model::Reply;
+use crate::lane::OwnedRun;
+use crate::model::{Error, Reply};
 use crate::run::Run;
+use crate::session::Watch;
 use crate::sync::{Arc, Mutex, OnceLock};
 
-/// A run that is in progress: valid from the call of its handler until that returns, and stale
-/// then. Any thread may use it meanwhile. There is nothing to free.
+/// A run that is in progress. A handler's is valid until the handler returns, and there is nothing
+/// to free; one that was taken from a port, until it is completed, failed or freed. Then it is
+/// stale. Any thread may use it meanwhile.
 pub type laneq_run = u64;
 
 /// What a run is.
@@ -46,42 +49,98 @@ unsafe impl Grows for laneq_run_info {
     const NAME: &'static str = "laneq_run_info";
 }
 
+/// Who has to end the run.
+enum Holder {
+    /// Its handler, by returning. The first answer counts; the return is the last chance, and sets
+    /// none.
+    Handler(OnceLock<Option<Result<Reply, String>>>),
+    /// The host, which has taken it from a port. None once it is ended. A leaf lock.
+    Host(Mutex<Option<OwnedRun>>),
+}
+
 /// A run in progress, with all that C may read of it.
 pub(super) struct Live {
     /// A view of the engine's run, which answers `Stale` when that is over.
     pub(super) run: Run,
     words: OnceLock<Vec<Words>>,
-    /// The first answer counts; the return of the handler is the last chance, and sets none.
-    answer: OnceLock<Option<Result<Reply, String>>>,
+    holder: Holder,
     /// Handles of steers that were taken and not freed. A leaf lock.
     pub(super) steers: Mutex<Vec<u64>>,
 }
 
 impl Live {
-    pub(super) fn new(run: &Run) -> Self {
-        Self {
-            run: run.share(),
-            words: OnceLock::new(),
-            answer: OnceLock::new(),
-            steers: Mutex::default(),
-        }
+    /// A run that a handler is called with.
+    pub(super) fn lent(run: &Run) -> Self {
+        Self::new(run.share(), Holder::Handler(OnceLock::new()))
     }
 
-    fn answer(&self, answer: Result<Reply, String>) -> Answer {
-        let again = |_| Fault::invalid("the run was completed or failed already");
-        self.answer.set(Some(answer)).map_err(again)
+    /// A run that a port has given.
+    pub(super) fn owned(run: OwnedRun) -> Self {
+        Self::new(run.share(), Holder::Host(Mutex::new(Some(run))))
     }
 
-    /// The answer of the handler, which has returned; none if it said nothing.
-    pub(super) fn over(&self) -> Option<Result<Reply, String>> {
+    fn new(run: Run, holder: Holder) -> Self {
+        Self { run, words: OnceLock::new(), holder, steers: Mutex::default() }
+    }
+
+    /// Steers that are taken and not committed are put back at their place.
+    fn put_back(&self) {
         // Unlocked before the first goes: its drop takes itself out of the list.
         let steers = std::mem::take(&mut *self.steers.lock());
         for steers in steers {
             // Stale: freed by the host on another thread.
             let _ = handle::free::<Arc<Taken>>(steers);
         }
-        self.answer.get_or_init(|| None).clone()
     }
+
+    /// The answer of the handler, which has returned; none if it said nothing.
+    pub(super) fn over(&self) -> Option<Result<Reply, String>> {
+        self.put_back();
+        match &self.holder {
+            Holder::Handler(answer) => answer.get_or_init(|| None).clone(),
+            Holder::Host(_) => None,
+        }
+    }
+
+    /// Who tells the port of this run, if it came from one.
+    pub(super) fn ear(&self) -> Answer<Arc<dyn Watch>> {
+        match &self.holder {
+            Holder::Handler(_) => {
+                Err(Fault::invalid("this run is its handler's: laneq_run_wait is the wait for it"))
+            }
+            Holder::Host(run) => {
+                let ear = run.lock().as_ref().map(OwnedRun::ear);
+                ear.ok_or_else(|| Error::Stale(self.run.id()).into())
+            }
+        }
+    }
+}
+
+/// What the host says of a run: a handler's ends when that returns, a port's now.
+fn answer(handle: laneq_run, answer: Result<Reply, String>) -> Answer {
+    if let Holder::Handler(said) = &live(handle)?.holder {
+        let again = |_| Fault::invalid("the run was completed or failed already");
+        return said.set(Some(answer)).map_err(again);
+    }
+    let run = take(handle)?;
+    Ok(match answer {
+        Ok(reply) => run.complete(reply),
+        Err(reason) => run.fail(reason),
+    }?)
+}
+
+/// Takes a port's run back. One call does so: the others find a stale handle.
+pub(super) fn take(handle: laneq_run) -> Answer<OwnedRun> {
+    let Holder::Host(_) = &live(handle)?.holder else {
+        return Err(Fault::invalid("this run is its handler's: it ends when that returns"));
+    };
+    let live = handle::take::<Arc<Live>>(handle)?;
+    live.put_back();
+    let run = match &live.holder {
+        Holder::Host(run) => run.lock().take(),
+        Holder::Handler(_) => None,
+    };
+    run.ok_or_else(|| Error::Stale(live.run.id()).into())
 }
 
 /// The run behind a handle.
@@ -213,7 +272,8 @@ pub unsafe extern "C" fn laneq_run_say(
     }
 }
 
-/// The run is done, with this reply, once its handler returns. The first answer counts.
+/// The run is done, with this reply: a handler's once the handler returns, where the first answer
+/// counts; a port's now, and its handle is stale. `LANEQ_E_STALE` if a port's was abandoned.
 ///
 /// Blocks: never. In a handler: yes.
 #[unsafe(no_mangle)]
@@ -227,13 +287,14 @@ pub unsafe extern "C" fn laneq_run_complete(
     unsafe {
         entry(error, || {
             let reply = text::given(reply, reply_len, "reply")?.unwrap_or_default();
-            live(run)?.answer(Ok(Reply::new(reply)))
+            answer(run, Ok(Reply::new(reply)))
         })
     }
 }
 
-/// The run has failed, for this reason, once its handler returns. The first answer counts. A
-/// handler that returns without one has failed, cause `LANEQ_CAUSE_DROPPED`.
+/// The run has failed, for this reason; when, and what becomes of its handle, is as for
+/// `laneq_run_complete`. A handler that returns without either has failed, cause
+/// `LANEQ_CAUSE_DROPPED`.
 ///
 /// Blocks: never. In a handler: yes.
 #[unsafe(no_mangle)]
@@ -247,7 +308,7 @@ pub unsafe extern "C" fn laneq_run_fail(
     unsafe {
         entry(error, || {
             let reason = text::given(reason, reason_len, "reason")?.unwrap_or_default();
-            live(run)?.answer(Err(reason.to_owned()))
+            answer(run, Err(reason.to_owned()))
         })
     }
 }

@@ -33,21 +33,6 @@ pub unsafe extern "C" fn laneq_submit(
     }
 }
 
-/// As `laneq_submit`, but never waits for the journal. Without one, which is so in this version,
-/// the two are the same: the answer is final at once.
-///
-/// Blocks: never. In a handler: yes. Owner: as there.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn laneq_submit_nowait(
-    engine: laneq_engine,
-    message: *const laneq_message,
-    receipt: *mut laneq_receipt,
-    error: *mut laneq_error,
-) -> laneq_status {
-    // SAFETY: as promised by the caller.
-    unsafe { laneq_submit(engine, message, receipt, error) }
-}
-
 /// Submits or spawns. The receipt's handle is sure before the message is admitted.
 pub(super) fn answer(
     out: Option<&Out<laneq_receipt>>,

@@ -9,7 +9,7 @@ use crate::sync::oneshot::deadline;
 use crate::sync::{Arc, Condvar, Mutex, caught};
 
 /// What a submit came to.
-pub(super) type Answer = Result<Receipt, Refused>;
+pub(crate) type Answer = Result<Receipt, Refused>;
 type Heard = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Admission {
 }
 
 impl Admission {
-    pub(super) fn decided(answer: Answer) -> Self {
+    pub(crate) fn decided(answer: Answer) -> Self {
         let id = answer.as_ref().ok().map(Receipt::id);
         let decision = Arc::new(Decision::default());
         decision.set(answer);
@@ -84,6 +84,19 @@ impl Admission {
                 open => *state = open,
             }
             self.decision.changed.wait(&mut state);
+        }
+    }
+
+    /// What was decided, if it is; the first who asks takes it.
+    #[cfg(feature = "capi")]
+    pub(crate) fn take(&self) -> Option<Answer> {
+        let mut state = self.decision.state.lock();
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Decided(answer) => Some(*answer),
+            other => {
+                *state = other;
+                None
+            }
         }
     }
 

@@ -55,7 +55,8 @@ impl Port {
     /// more. Never blocks.
     ///
     /// # Errors
-    /// `UnknownLane`; `Invalid` if it has a handler or a port of its own; `Closed`.
+    /// `UnknownLane`; `Invalid` if it has a handler or a port of its own; `Closed`, also if the port
+    /// was [left](Self::leave).
     pub fn bind(&self, lane: &str) -> Result<(), Error> {
         self.bind_with(lane, HandlerOptions::default())
     }
@@ -86,6 +87,9 @@ impl Port {
         lane: Option<LaneId>,
         options: HandlerOptions,
     ) -> Result<(), Error> {
+        if self.hold.port.is_left() {
+            return Err(Error::Closed);
+        }
         core.staff.takers.bind(lane, &self.hold.port, options)?;
         core.taken();
         Ok(())
@@ -93,6 +97,13 @@ impl Port {
 
     fn core(&self) -> Result<Arc<Core>, Error> {
         self.hold.core.upgrade().ok_or(Error::Closed)
+    }
+
+    /// Lets its lanes go now, although there are clones: whoever waits in [`next`](Self::next) hears
+    /// [`Closed`](Notice::Closed), and so does whoever asks later. Runs that were taken stay valid.
+    /// Never blocks.
+    pub fn leave(&self) {
+        self.hold.port.leave();
     }
 
     /// The next notice: what there is at once, else what comes within `timeout` (`ZERO` asks and
@@ -170,6 +181,6 @@ impl std::fmt::Debug for Port {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.port.unbind();
+        self.port.leave();
     }
 }

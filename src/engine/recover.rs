@@ -68,7 +68,7 @@ impl Engine {
     /// Blocks while the journal is read. `each` must not submit.
     ///
     /// # Errors
-    /// `Journal` if an entry cannot be read: nothing is acknowledged then.
+    /// `Journal` if an entry cannot be read: nothing is acknowledged then. `WouldDeadlock` in `each`.
     pub fn recover(&self, each: impl FnMut(&Receipt)) -> Result<Recovered, Error> {
         self.core.recover(each)
     }
@@ -101,6 +101,10 @@ impl Core {
         let (Some(recovery), Some(jots)) = (&self.recovery, &self.shared.jots) else {
             return Ok(Recovered::default());
         };
+        if kind() == Thread::Journal {
+            let cycle = ["a recovery in its own `each`", "itself"];
+            return Err(Error::WouldDeadlock(cycle.map(str::to_owned).to_vec()));
+        }
         let journal = recovery.waiting.lock().take();
         let Some(journal) = journal else {
             // Somebody else is at it, or was.

@@ -21,8 +21,8 @@ pub enum Notice {
     Journaled(u64),
     /// Every wait that this run has begun is over, and it has its slot again.
     Waited(RunId),
-    /// The engine is closed, and no run of this port is left. It stays so: asked again, the port
-    /// says it again.
+    /// The engine is closed, and no run of this port is left; or the port itself was left. It stays
+    /// so: asked again, the port says it again.
     Closed,
 }
 

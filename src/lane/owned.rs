@@ -78,6 +78,12 @@ impl OwnedRun {
         self.run.lend_until(receipt, self.port.ear(self.run.id()))
     }
 
+    /// Hears what happens to it, for the port.
+    #[cfg(feature = "capi")]
+    pub(crate) fn ear(&self) -> Arc<dyn crate::session::Watch> {
+        self.port.ear(self.run.id())
+    }
+
     /// The same end as that of a worker's run: one step with its session.
     fn finish(&mut self, end: &End) -> Result<(), Error> {
         let Some(seat) = self.seat.take() else { return Ok(()) };

@@ -32,11 +32,20 @@ pub(super) enum Level {
 
 type OnWake = Arc<dyn Fn() + Send + Sync>;
 
+/// Whether anybody has the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tenure {
+    Held,
+    /// Nothing is to come: whoever asks all the same hears the end.
+    Left,
+}
+
 struct State {
     unread: Unread,
     /// Runs in the host's hands; not those that were abandoned.
     live: HashSet<RunId>,
     level: Level,
+    tenure: Tenure,
     /// Which lane is asked first: each in its turn.
     turn: usize,
     /// Watches whose notice has not been read.
@@ -70,6 +79,7 @@ impl Port {
             unread: Unread::default(),
             live: HashSet::new(),
             level: Level::Quiet,
+            tenure: Tenure::Held,
             turn: 0,
             watches: 0,
             on_wake: None,
@@ -91,8 +101,14 @@ impl Port {
         self.lanes.store(lanes);
     }
 
-    /// Its handle has gone: others may take its lanes.
-    pub(crate) fn unbind(self: &Arc<Self>) {
+    /// It is let go: others may take its lanes, and whoever waits here comes home.
+    pub(crate) fn leave(self: &Arc<Self>) {
+        let heard = self.change(|state| {
+            state.tenure = Tenure::Left;
+            state.on_wake.take()
+        });
+        // P7: the host's, dropped with no lock held.
+        caught::let_go(heard);
         self.staff.takers.unbind(self);
         self.staff.takers.survey(&self.shared);
     }
@@ -141,8 +157,12 @@ impl Port {
         self.shared.open() == Open::Closed
     }
 
+    pub(crate) fn is_left(&self) -> bool {
+        self.state.lock().tenure == Tenure::Left
+    }
+
     fn is_over(&self, state: &State) -> bool {
-        self.is_closed() && state.live.is_empty()
+        state.tenure == Tenure::Left || self.is_closed() && state.live.is_empty()
     }
 
     /// Whether a look into the lanes would find anything. Nothing starts once a close has begun.

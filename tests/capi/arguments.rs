@@ -34,6 +34,8 @@ pub enum Arg {
     StructMaybe(Shape),
     /// A struct to be written, with its size.
     OutStruct(Shape),
+    /// A struct to be written, with its size, which may be absent.
+    OutStructMaybe(Shape),
     /// A number of a few; this one is right.
     Number(i32),
     /// A time to wait.
@@ -59,6 +61,14 @@ pub enum Of {
     Events,
     Text,
     Report,
+    /// The engine of a port.
+    Pulling,
+    Port,
+    Admission,
+    /// A run that a port has given.
+    Pulled,
+    /// Another one.
+    Dropped,
 }
 
 /// A struct by its size and the statuses of its bad fields.
@@ -74,6 +84,8 @@ pub enum Shape {
     RunInfo,
     CallResult,
     Drained,
+    Notice,
+    Recovered,
 }
 
 /// Room for any struct of the ABI, and for an error.
@@ -109,6 +121,8 @@ impl Shape {
             Self::RunInfo => size_of::<run::laneq_run_info>(),
             Self::CallResult => size_of::<ledger::laneq_call_result>(),
             Self::Drained => size_of::<ending::laneq_drained>(),
+            Self::Notice => size_of::<notice::laneq_notice>(),
+            Self::Recovered => size_of::<journal::laneq_recovered>(),
         }
     }
 
@@ -265,10 +279,12 @@ impl Arg {
                     tries.wrong.push((vec![0], LANEQ_E_NULL));
                 }
             }
-            Self::OutStruct(shape) => {
+            Self::OutStruct(shape) | Self::OutStructMaybe(shape) => {
                 tries.rooms.push(shape.right());
                 tries.right = vec![tries.rooms[0].word()];
-                tries.wrong.push((vec![0], LANEQ_E_NULL));
+                if matches!(self, Self::OutStruct(_)) {
+                    tries.wrong.push((vec![0], LANEQ_E_NULL));
+                }
                 for (room, status) in shape.wrong_sizes() {
                     tries.wrong.push((vec![room.word()], status));
                     tries.rooms.push(room);

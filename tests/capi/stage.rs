@@ -203,6 +203,10 @@ impl Stage {
         for receipt in [first, steer] {
             assert_eq!(receipt::laneq_receipt_free(receipt), LANEQ_OK);
         }
+        let (pulling, port) = port();
+        let [pulled, dropped] = ["pulled", "dropped"].map(|key| next_run(pulling, port, key));
+        let later = message("later", "x", 0);
+        let admission = made!(admission::laneq_submit_nowait, pulling, &raw const later);
         let handles = vec![
             (Of::Engine, engine),
             (Of::Receipt, receipt),
@@ -214,6 +218,11 @@ impl Stage {
             (Of::Events, events),
             (Of::Text, text),
             (Of::Report, report()),
+            (Of::Pulling, pulling),
+            (Of::Port, port),
+            (Of::Admission, admission),
+            (Of::Pulled, pulled),
+            (Of::Dropped, dropped),
         ];
         Self { handles, freed, go, end }
     }
@@ -233,9 +242,12 @@ impl Stage {
 
     /// The handler may return; its `user` ends with the engine.
     pub fn end(self) {
+        let pulling = self.handle(Of::Pulling);
         self.go.send(()).expect("the handler waits");
         self.end.recv_timeout(LONG).expect("its end comes");
         assert!(self.end.try_recv().is_err(), "and comes once");
+        ok!(ending::laneq_engine_close, pulling, LONG_MS, null_mut());
+        assert_eq!(engine::laneq_engine_free(pulling), LANEQ_OK);
     }
 }
 
@@ -256,4 +268,28 @@ fn report() -> u64 {
     assert_eq!(engine::laneq_engine_free(engine), LANEQ_OK);
     assert_eq!(receipt::laneq_receipt_free(kept), LANEQ_OK);
     report
+}
+
+/// An engine whose runs a port takes.
+pub fn port() -> (u64, u64) {
+    let engine = made!(engine::laneq_engine_new, std::ptr::null());
+    let port = made!(port::laneq_port_open, engine);
+    ok!(port::laneq_port_bind_any, port, std::ptr::null());
+    (engine, port)
+}
+
+/// What a port tells next.
+pub fn next(port: u64, timeout_ms: i64) -> notice::laneq_notice {
+    let mut notice = sized!(notice::laneq_notice);
+    ok!(notice::laneq_port_next, port, timeout_ms, &raw mut notice);
+    notice
+}
+
+/// A run of this key, taken from the port.
+pub fn next_run(engine: u64, port: u64, key: &'static str) -> u64 {
+    assert_eq!(receipt::laneq_receipt_free(submit(engine, key, "x", 0)), LANEQ_OK);
+    let notice = next(port, LONG_MS);
+    assert_eq!(notice.kind, notice::LANEQ_NOTICE_READY);
+    assert_eq!(key_of(notice.run), key);
+    notice.run
 }
