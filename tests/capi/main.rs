@@ -9,5 +9,6 @@ mod abi;
 mod arguments;
 mod hosts;
 mod cpp;
+mod go;
 mod stage;
 mod table;

@@ -63,7 +63,7 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("laneq: %s (%d)", e.Message, e.Status) }
 
-// Go has no error for a status of 0: a nil of the interface, not of *Error.
+// A status of 0 is no error: nil of the interface, which a nil *Error would not be.
 func fault(status C.laneq_status, said *C.laneq_error) error {
 	if status == C.LANEQ_OK {
 		return nil
