@@ -75,7 +75,8 @@ class handle {
  public:
   explicit handle(uint64_t value = 0) noexcept : value(value) {}
   handle(handle &&other) noexcept : value(other.release()) {}
-  handle &operator=(handle &&other) noexcept {
+  // By value: what was held is freed at once.
+  handle &operator=(handle other) noexcept {
     std::swap(value, other.value);
     return *this;
   }

@@ -10,7 +10,6 @@ static laneq_status bind_lane(laneq_port port, _GoString_ lane, laneq_error *err
 import "C"
 
 import (
-	"context"
 	"runtime"
 	"sync"
 	"unsafe"
@@ -32,8 +31,8 @@ type Port struct {
 	tags    uint64
 }
 
-// Port opens a port, without lanes.
-func (e *Engine) Port() (*Port, error) {
+// Port opens a port and binds these lanes.
+func (e *Engine) Port(lanes ...string) (*Port, error) {
 	port := &Port{
 		engine: e, runs: make(chan *Run),
 		left: make(chan struct{}), ended: make(chan struct{}),
@@ -44,6 +43,12 @@ func (e *Engine) Port() (*Port, error) {
 		return nil, err
 	}
 	go port.hear()
+	for _, lane := range lanes {
+		if err := port.Bind(lane); err != nil {
+			port.Close()
+			return nil, err
+		}
+	}
 	return port, nil
 }
 
@@ -105,10 +110,11 @@ func (p *Port) end() {
 }
 
 func (p *Port) ready(handle C.laneq_run, id uint64) {
-	ctx, cancel := context.WithCancel(context.Background())
-	run := &Run{
-		ID: id, handle: handle, port: p, ctx: ctx, cancel: cancel,
-		steered: make(chan struct{}, 1), waited: make(chan struct{}, 1),
+	run := newRun(p, handle, id)
+	if err := run.read(); err != nil {
+		// It was abandoned meanwhile.
+		run.Free()
+		return
 	}
 	p.mu.Lock()
 	p.inHand[id] = run

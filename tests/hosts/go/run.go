@@ -27,13 +27,38 @@ import (
 // Run is a run in hand. It holds a slot of its lane until it is completed, failed or freed.
 type Run struct {
 	// Its number, as in events; never reused.
-	ID     uint64
+	ID uint64
+	// The session key, and all texts of the batch as one.
+	Key, Text string
+
 	handle C.laneq_run
 	port   *Port
 	ctx    context.Context
 	cancel context.CancelFunc
 	// Both hold one notice: it says that something is there, not how often.
 	steered, waited chan struct{}
+}
+
+func newRun(port *Port, handle C.laneq_run, id uint64) *Run {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Run{
+		ID: id, handle: handle, port: port, ctx: ctx, cancel: cancel,
+		steered: make(chan struct{}, 1), waited: make(chan struct{}, 1),
+	}
+}
+
+func (r *Run) read() error {
+	raw := C.laneq_run_info{struct_size: C.size_t(unsafe.Sizeof(C.laneq_run_info{}))}
+	var said C.laneq_error
+	if err := fault(C.laneq_run_get(r.handle, &raw, &said), &said); err != nil {
+		return err
+	}
+	var out C.laneq_str
+	if err := fault(C.laneq_run_text(r.handle, &out, &said), &said); err != nil {
+		return err
+	}
+	r.Key, r.Text = own(raw.key), own(out)
+	return nil
 }
 
 func (r *Run) hear(kind C.int32_t) {
@@ -56,26 +81,6 @@ func (r *Run) Context() context.Context { return r.ctx }
 
 // Steered tells that a steer waits at the next boundary.
 func (r *Run) Steered() <-chan struct{} { return r.steered }
-
-// Key gives the session key.
-func (r *Run) Key() (string, error) {
-	raw := C.laneq_run_info{struct_size: C.size_t(unsafe.Sizeof(C.laneq_run_info{}))}
-	var said C.laneq_error
-	if err := fault(C.laneq_run_get(r.handle, &raw, &said), &said); err != nil {
-		return "", err
-	}
-	return own(raw.key), nil
-}
-
-// Text gives all texts of the batch as one.
-func (r *Run) Text() (string, error) {
-	var said C.laneq_error
-	var out C.laneq_str
-	if err := fault(C.laneq_run_text(r.handle, &out, &said), &said); err != nil {
-		return "", err
-	}
-	return own(out), nil
-}
 
 // Say says something before the end.
 func (r *Run) Say(text string) error {

@@ -57,11 +57,7 @@ func settled(receipt *laneq.Receipt) laneq.Settled {
 
 func (h *host) onRun(run *laneq.Run) {
 	defer run.Free()
-	key, err := run.Key()
-	must(err)
-	text, err := run.Text()
-	must(err)
-	switch key {
+	switch run.Key {
 	case "tools":
 		must(run.Complete(h.withTools(run)))
 	case "endless":
@@ -76,7 +72,7 @@ func (h *host) onRun(run *laneq.Run) {
 	case "careless":
 		// Free ends it.
 	default:
-		must(run.Complete("you said: " + text))
+		must(run.Complete("you said: " + run.Text))
 	}
 }
 
@@ -189,11 +185,13 @@ func (h *host) drain() {
 
 func main() {
 	log.SetFlags(log.Lshortfile)
+	time.AfterFunc(2*time.Minute, func() { log.Fatal("it hangs") })
 	engine, err := laneq.New(settings)
 	must(err)
-	port, err := engine.Port()
+	port, err := engine.Port("main")
 	must(err)
-	must(port.Bind("main"))
+	_, err = engine.Port("main")
+	check(err != nil, "a lane has one port")
 	h := &host{engine: engine}
 	ended := make(chan struct{})
 	go func() {
