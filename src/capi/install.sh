@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the C libraries and installs them with header and laneq.pc. Needs cargo and a C compiler.
+# Builds the C libraries and installs them with headers and laneq.pc. Needs cargo and a C compiler.
 #
 #   sh src/capi/install.sh [prefix=/usr/local] [destdir=] [libdir=PREFIX/lib] [profile=release]
 #
@@ -46,7 +46,9 @@ cp "$built/$plain" "$lib/$full"
 cp "$built/liblaneq.a" "$lib/liblaneq.a"
 ln -sf "$full" "$lib/$major"
 ln -sf "$major" "$lib/$plain"
-cp "$here/laneq.h" "$include/laneq.h"
+cp "$here/laneq.h" "$here/laneq.hpp" "$include"
+mkdir -p "$include/laneq"
+cp "$here/laneq/"*.hpp "$include/laneq"
 cat >"$lib/pkgconfig/laneq.pc" <<END
 prefix=$prefix
 libdir=$libdir
@@ -59,4 +61,4 @@ Libs: -L\${libdir} -llaneq
 Libs.private: $private
 Cflags: -I\${includedir}
 END
-echo "laneq $version: $lib/$full, liblaneq.a, $include/laneq.h, laneq.pc"
+echo "laneq $version: $lib/$full, liblaneq.a, $include/laneq.h, laneq.hpp, laneq.pc"

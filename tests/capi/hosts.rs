@@ -6,17 +6,20 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::header::root;
-use crate::libs::{Link, compile, have, host, installed, not_checked, package, run, shared};
+use crate::libs::{
+    Link, compile, first_program, have, host, installed, not_checked, of_the_readme, package, run,
+    shared,
+};
 
 /// A host as a user would link it.
 fn plain(name: &str) -> String {
-    let program = compile(&host(&format!("{name}.c")), name, Link::Shared, &[]);
+    let program = compile(&host(&format!("c/{name}.c")), name, Link::Shared, &[]);
     run(Command::new(program).env("TMPDIR", env!("CARGO_TARGET_TMPDIR")))
 }
 
 fn address_sanitizer(name: &str) {
     let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    let source = host(&format!("{name}.c"));
+    let source = host(&format!("c/{name}.c"));
     let program = compile(&source, &format!("{name}-asan"), Link::Static, &flags);
     run(Command::new(program).env("ASAN_OPTIONS", "detect_leaks=1"));
 }
@@ -25,7 +28,7 @@ fn memcheck(name: &str) {
     if !have("valgrind", "memcheck on a C host") {
         return;
     }
-    let source = host(&format!("{name}.c"));
+    let source = host(&format!("c/{name}.c"));
     let program = compile(&source, &format!("{name}-valgrind"), Link::Static, &[]);
     let kinds = "definite,indirect";
     let leaks = [
@@ -41,13 +44,6 @@ fn memcheck(name: &str) {
 fn the_chat_host_runs_with_the_shared_library() {
     let said = plain("chat");
     assert!(said.starts_with("chat: fine"), "{said}");
-}
-
-/// The program of the README in a language.
-fn of_the_readme(language: &str) -> String {
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
-    let fenced = readme.split(&format!("```{language}\n")).nth(1);
-    fenced.and_then(|rest| rest.split("```").next()).expect("there is one").to_owned()
 }
 
 #[test]
@@ -81,15 +77,14 @@ fn signals_cut_nothing_short() {
 
 #[test]
 fn the_program_of_the_readme_does_what_it_says() {
-    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first.c");
-    std::fs::write(&source, of_the_readme("c")).expect("it can be written");
+    let source = first_program("c", "first.c");
     let said = run(&mut Command::new(compile(&source, "first", Link::Shared, &[])));
     assert_eq!(said, "hello\n");
 }
 
 #[test]
 fn a_forked_child_is_turned_away() {
-    let program = compile(&host("fork.c"), "fork", Link::Shared, &[]);
+    let program = compile(&host("c/fork.c"), "fork", Link::Shared, &[]);
     assert!(run(&mut Command::new(program)).starts_with("fork: fine"));
 }
 
@@ -101,25 +96,6 @@ fn the_chat_host_is_clean_under_address_sanitizer() {
 #[test]
 fn the_chat_host_is_clean_under_memcheck() {
     memcheck("chat");
-}
-
-#[test]
-fn the_header_is_cpp_too() {
-    if !have("c++", "the header as C++17") {
-        return;
-    }
-    let mut cc = Command::new("c++");
-    cc.args([
-        "-std=c++17",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-pedantic",
-        "-fsyntax-only",
-        "-x",
-        "c++",
-    ]);
-    run(cc.arg(root().join("src/capi/laneq.h")));
 }
 
 #[test]

@@ -49,6 +49,21 @@ pub fn not_checked(why: &str) {
     let _ = writeln!(std::io::stderr(), "NOT CHECKED: {why}");
 }
 
+/// The first program of the README in a language.
+pub fn of_the_readme(language: &str) -> String {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
+    let fence = format!("```{language}\n");
+    let program = readme.split(&fence).nth(1).and_then(|rest| rest.split("```").next());
+    program.expect("a program").to_owned()
+}
+
+/// The same, as a file of that name.
+pub fn first_program(language: &str, name: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&source, of_the_readme(language)).expect("it can be written");
+    source
+}
+
 /// The value of a line of `laneq.pc`.
 pub fn package(name: &str) -> String {
     let text = std::fs::read_to_string(lib().join("pkgconfig/laneq.pc")).expect("laneq.pc");
@@ -63,11 +78,13 @@ pub enum Link {
     Static,
 }
 
-/// Compiles a host of `tests/hosts/c`, or a source elsewhere.
+/// Compiles a host of `tests/hosts`, or a source elsewhere, in C or C++.
 pub fn compile(source: &Path, name: &str, link: Link, flags: &[&str]) -> PathBuf {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let mut cc = Command::new("cc");
-    cc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-g"]).args(flags);
+    let cpp = source.extension().is_some_and(|extension| extension == "cpp");
+    let (compiler, standard) = if cpp { ("c++", "-std=c++17") } else { ("cc", "-std=c11") };
+    let mut cc = Command::new(compiler);
+    cc.args([standard, "-Wall", "-Wextra", "-Werror", "-pedantic", "-g"]).args(flags);
     cc.arg("-I").arg(installed().join("usr/include")).arg("-o").arg(&program).arg(source);
     match link {
         Link::Shared => {
@@ -82,6 +99,7 @@ pub fn compile(source: &Path, name: &str, link: Link, flags: &[&str]) -> PathBuf
     program
 }
 
+/// A host by its language and file, `c/chat.c`.
 pub fn host(name: &str) -> PathBuf {
-    root().join("tests/hosts/c").join(name)
+    root().join("tests/hosts").join(name)
 }

@@ -1,4 +1,4 @@
-//! The C ABI: the header, the libraries, every argument, and hosts in C.
+//! The C ABI: the header, the libraries, every argument, and hosts in C, C++ and Go.
 
 #![allow(clippy::wildcard_imports, reason = "the names all begin with laneq_")]
 
@@ -11,5 +11,7 @@ mod arguments;
 mod driver;
 mod sequences;
 mod hosts;
+mod cpp;
+mod go;
 mod stage;
 mod table;

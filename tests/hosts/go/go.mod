@@ -1,0 +1,3 @@
+module laneq
+
+go 1.19
