@@ -55,7 +55,7 @@ fn tell(receipt: &Receipt, each: impl FnOnce(laneq_receipt)) -> Answer {
 /// (may be NULL) gets the figures. `LANEQ_E_JOURNAL` if an entry cannot be read: nothing is
 /// accepted then. `LANEQ_E_FULL` if there were not handles for all receipts: all messages are back.
 ///
-/// Blocks: while the journal is read. In a handler: yes; in `each`: `LANEQ_E_WOULD_DEADLOCK`.
+/// Blocks: while the journal is read. In a handler: yes.
 /// Owner: each receipt is the host's, to be freed; `user` is used for the time of the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn laneq_engine_recover(
