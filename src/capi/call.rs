@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::handle;
+use super::home;
 use super::status::{self as s, laneq_status};
 use crate::model::{Error, Reason, WaitError};
 use crate::run::{OpenCallsLeft, Refused};
@@ -121,7 +121,7 @@ impl From<Silence> for Fault {
 /// # Safety
 /// `error` is NULL, or the caller's `laneq_error` for the time of the call.
 pub(super) unsafe fn entry(error: *mut laneq_error, body: impl FnOnce() -> Answer) -> laneq_status {
-    let came = handle::at_home().and_then(|()| {
+    let came = home::at_home().and_then(|()| {
         let panicked = |words: String| Err(Fault::new(s::LANEQ_E_PANIC, words));
         caught::call(body).unwrap_or_else(panicked)
     });

@@ -6,7 +6,6 @@
 
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::process;
 
 use super::admission::Awaited;
 use super::call::{Answer, Fault};
@@ -14,7 +13,7 @@ use super::ending::Report;
 use super::ledger::Results;
 use super::receipt::Kept;
 use super::run::Live;
-use super::status::{LANEQ_E_FORKED, LANEQ_E_FULL, LANEQ_E_HANDLE};
+use super::status::{LANEQ_E_FULL, LANEQ_E_HANDLE};
 use super::steers::Taken;
 use crate::engine::{Engine, Port};
 use crate::session::{Registration, Token};
@@ -37,14 +36,12 @@ macro_rules! kinds {
     ($($number:literal $field:ident: $type:ty, $name:literal;)+) => {
         /// Every handle of the process, kind by kind.
         pub(super) struct Tables {
-            /// The process that they belong to: a forked child has their memory, not their threads.
-            pid: u32,
             $($field: RwLock<Slots<$type>>,)+
         }
 
         impl Tables {
             fn new() -> Self {
-                Self { pid: process::id(), $($field: RwLock::default(),)+ }
+                Self { $($field: RwLock::default(),)+ }
             }
         }
 
@@ -106,36 +103,37 @@ fn tables() -> &'static Tables {
     TABLES.get_or_init(Tables::new)
 }
 
-/// Refuses a forked child: our threads are not there, and a lock may be held by one of them.
-pub(super) fn at_home() -> Answer {
-    let (home, here) = (tables().pid, process::id());
-    if home == here {
-        return Ok(());
-    }
-    let text = format!("process {here} was forked from {home}, where the library was used first");
-    Err(Fault::new(LANEQ_E_FORKED, text))
-}
-
 /// A slot that is kept for a handle: taken before what cannot be taken back.
 pub(super) struct Place<T: Kind> {
     index: usize,
     kind: PhantomData<T>,
 }
 
-/// Keeps a slot; `Full` when all are taken.
-pub(super) fn reserve<T: Kind>() -> Answer<Place<T>> {
-    let mut slots = T::slots(tables()).write();
-    let index = match slots.free.pop() {
-        Some(index) => index,
-        None if slots.slots.len() < SLOTS_MAX => {
-            slots.slots.push(Slot { generation: 1, value: None });
-            slots.slots.len() - 1
+impl<T: Kind> Slots<T> {
+    /// The index of a free slot; `Full` when all are taken.
+    fn vacant(&mut self) -> Answer<usize> {
+        if let Some(index) = self.free.pop() {
+            return Ok(index);
         }
-        None => {
+        if self.slots.len() == SLOTS_MAX {
             let text = format!("{SLOTS_MAX} handles of this kind are out: free some");
             return Err(Fault::new(LANEQ_E_FULL, text));
         }
-    };
+        self.slots.push(Slot { generation: 1, value: None });
+        Ok(self.slots.len() - 1)
+    }
+
+    fn fill(&mut self, index: usize, value: T) -> u64 {
+        let slot = &mut self.slots[index];
+        slot.value = Some(value);
+        let kind = T::NUMBER << (INDEX_BITS + GENERATION_BITS);
+        kind | slot.generation << INDEX_BITS | index as u64
+    }
+}
+
+/// Keeps a slot; `Full` when all are taken.
+pub(super) fn reserve<T: Kind>() -> Answer<Place<T>> {
+    let index = T::slots(tables()).write().vacant()?;
     Ok(Place { index, kind: PhantomData })
 }
 
@@ -143,11 +141,7 @@ impl<T: Kind> Place<T> {
     /// Gives out the handle.
     pub(super) fn fill(self, value: T) -> u64 {
         let index = ManuallyDrop::new(self).index;
-        let mut slots = T::slots(tables()).write();
-        let slot = &mut slots.slots[index];
-        slot.value = Some(value);
-        let kind = T::NUMBER << (INDEX_BITS + GENERATION_BITS);
-        kind | slot.generation << INDEX_BITS | index as u64
+        T::slots(tables()).write().fill(index, value)
     }
 }
 
@@ -159,7 +153,15 @@ impl<T: Kind> Drop for Place<T> {
 
 /// Gives out a handle.
 pub(super) fn put<T: Kind>(value: T) -> Answer<u64> {
-    Ok(reserve()?.fill(value))
+    let mut slots = T::slots(tables()).write();
+    // P7: when all are taken, the value is dropped with no lock held.
+    match slots.vacant() {
+        Ok(index) => Ok(slots.fill(index, value)),
+        Err(full) => {
+            drop(slots);
+            Err(full)
+        }
+    }
 }
 
 /// What a handle stands for.

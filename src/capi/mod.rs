@@ -14,6 +14,7 @@ compile_error!("the C ABI promises that a panic is a status: build with panic = 
 
 pub mod status;
 pub mod call;
+mod home;
 mod handle;
 pub mod numbers;
 pub mod text;

@@ -78,14 +78,13 @@ unsafe impl Grows for laneq_settled {
 /// A receipt with all that C may read of it.
 pub(super) struct Kept {
     pub(super) receipt: Receipt,
-    id: String,
+    id: OnceLock<String>,
     settled: OnceLock<Settled>,
 }
 
 impl Kept {
     pub(super) fn of(receipt: Receipt) -> Arc<Self> {
-        let id = receipt.id().to_string();
-        Arc::new(Self { receipt, id, settled: OnceLock::new() })
+        Arc::new(Self { receipt, id: OnceLock::new(), settled: OnceLock::new() })
     }
 
     /// What became of it; the strings are this receipt's.
@@ -117,7 +116,7 @@ pub unsafe extern "C" fn laneq_receipt_landed(
             let out = OutStruct::needed(landed, "landed")?;
             let kept = handle::get::<Arc<Kept>>(receipt)?;
             let mut view = laneq_landed::zeroed();
-            view.id = laneq_str::of(&kept.id);
+            view.id = laneq_str::of(kept.id.get_or_init(|| kept.receipt.id().to_string()));
             view.key = laneq_str::of(kept.receipt.key());
             view.run = kept.receipt.run().map_or(0, RunId::get);
             view.placement = kept.receipt.placement().number();

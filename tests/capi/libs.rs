@@ -7,16 +7,18 @@ use std::sync::OnceLock;
 
 use crate::header::root;
 
-/// Where the script has put everything: `usr/lib`, `usr/include`.
+/// Has the script put everything there: `usr/lib`, `usr/include`.
+pub fn install(place: PathBuf, profile: &str) -> PathBuf {
+    let script = root().join("src/capi/install.sh");
+    let (profile, destdir) = (format!("profile={profile}"), format!("destdir={}", place.display()));
+    run(Command::new("sh").arg(script).args(["prefix=/usr", &profile, &destdir]));
+    place
+}
+
+/// Where everything is, for all tests.
 pub fn installed() -> &'static Path {
     static PLACE: OnceLock<PathBuf> = OnceLock::new();
-    PLACE.get_or_init(|| {
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("capi");
-        let script = root().join("src/capi/install.sh");
-        let destdir = format!("destdir={}", place.display());
-        run(Command::new("sh").arg(script).args(["prefix=/usr", "profile=dev", &destdir]));
-        place
-    })
+    PLACE.get_or_init(|| install(Path::new(env!("CARGO_TARGET_TMPDIR")).join("capi"), "dev"))
 }
 
 pub fn lib() -> PathBuf {
@@ -66,7 +68,11 @@ pub fn first_program(language: &str, name: &str) -> PathBuf {
 
 /// The value of a line of `laneq.pc`.
 pub fn package(name: &str) -> String {
-    let text = std::fs::read_to_string(lib().join("pkgconfig/laneq.pc")).expect("laneq.pc");
+    package_in(installed(), name)
+}
+
+fn package_in(place: &Path, name: &str) -> String {
+    let text = std::fs::read_to_string(place.join("usr/lib/pkgconfig/laneq.pc")).expect("laneq.pc");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     line.unwrap_or_else(|| panic!("{name} in laneq.pc:\n{text}")).to_owned()
 }
@@ -80,19 +86,32 @@ pub enum Link {
 
 /// Compiles a host of `tests/hosts`, or a source elsewhere, in C or C++.
 pub fn compile(source: &Path, name: &str, link: Link, flags: &[&str]) -> PathBuf {
+    compile_with(installed(), source, name, link, flags)
+}
+
+/// The same, with the libraries that are installed there.
+pub fn compile_with(
+    place: &Path,
+    source: &Path,
+    name: &str,
+    link: Link,
+    flags: &[&str],
+) -> PathBuf {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let lib = place.join("usr/lib");
     let cpp = source.extension().is_some_and(|extension| extension == "cpp");
     let (compiler, standard) = if cpp { ("c++", "-std=c++17") } else { ("cc", "-std=c11") };
     let mut cc = Command::new(compiler);
     cc.args([standard, "-Wall", "-Wextra", "-Werror", "-pedantic", "-g"]).args(flags);
-    cc.arg("-I").arg(installed().join("usr/include")).arg("-o").arg(&program).arg(source);
+    cc.arg("-I").arg(place.join("usr/include")).arg("-o").arg(&program).arg(source);
     match link {
         Link::Shared => {
-            cc.arg("-L").arg(lib()).arg("-llaneq").arg(format!("-Wl,-rpath,{}", lib().display()));
+            cc.arg("-L").arg(&lib).args(["-llaneq", "-lpthread"]);
+            cc.arg(format!("-Wl,-rpath,{}", lib.display()));
         }
         Link::Static => {
-            let private = package("Libs.private");
-            cc.arg(lib().join("liblaneq.a")).args(private.split_whitespace());
+            let private = package_in(place, "Libs.private");
+            cc.arg(lib.join("liblaneq.a")).args(private.split_whitespace());
         }
     }
     run(&mut cc);

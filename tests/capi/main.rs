@@ -8,6 +8,7 @@ mod reentry;
 mod abi;
 mod args;
 mod arguments;
+mod bench;
 mod driver;
 mod sequences;
 mod hosts;
