@@ -1,142 +1,21 @@
 //! Every function, every argument: NULL, garbage, stale and foreign, each with its status.
 //!
 //! A row names the function and the kinds of its arguments. Each kind has a value that is right and
-//! values that are wrong; each wrong one is tried with all others right. All arguments are integers
-//! or pointers, so a call is made of words, as the C compilers of these machines do.
+//! values that are wrong; each wrong one is tried with all others right.
 #![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #![allow(clippy::cast_sign_loss, reason = "a word is a word")]
 
-use std::ffi::{CStr, c_void};
-use std::mem::{offset_of, transmute};
+use std::ffi::CStr;
+use std::mem::offset_of;
 
 use laneq::capi::*;
 use status::*;
 
+use crate::args::{Arg, Room, Shape, call, nothing};
 use crate::header::functions;
 use crate::stage::Stage;
 
-/// What an argument is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Arg {
-    /// A handle of this kind: the index in the stage's list.
-    Handle(Of),
-    /// Two words: a string that must be there.
-    Text(&'static str),
-    /// Two words: a string that may be absent.
-    Maybe,
-    /// A place for an answer, which must be there.
-    Out,
-    /// A place for an answer, which may be absent.
-    OutMaybe,
-    /// A struct with its size, which must be there.
-    Struct(Shape),
-    /// A struct with its size, which may be absent.
-    StructMaybe(Shape),
-    /// A struct to be written, with its size.
-    OutStruct(Shape),
-    /// A struct to be written, with its size, which may be absent.
-    OutStructMaybe(Shape),
-    /// A number of a few; this one is right.
-    Number(i32),
-    /// A time to wait.
-    Time,
-    /// Any number at all.
-    Any(u64),
-    /// A function.
-    Call,
-    /// What it is called with, and its end.
-    User,
-    Error,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Of {
-    Engine,
-    Receipt,
-    Run,
-    Steers,
-    Results,
-    Token,
-    Registration,
-    Events,
-    Text,
-    Report,
-    /// The engine of a port.
-    Pulling,
-    Port,
-    Admission,
-    /// A run that a port has given.
-    Pulled,
-    /// Another one.
-    Dropped,
-}
-
-/// A struct by its size and the statuses of its bad fields.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Shape {
-    Config,
-    Message,
-    Knobs,
-    Handler,
-    EventsOptions,
-    Landed,
-    Settled,
-    RunInfo,
-    CallResult,
-    Drained,
-    Notice,
-    Recovered,
-}
-
-/// Room for any struct of the ABI, and for an error.
-#[repr(C, align(16))]
-pub struct Room([u8; 4200]);
-
-impl Room {
-    fn boxed() -> Box<Self> {
-        Box::new(Self([0; 4200]))
-    }
-
-    fn put<T: Copy>(&mut self, at: usize, value: T) {
-        assert!(at + size_of::<T>() <= self.0.len());
-        // SAFETY: there is room, as has been looked at.
-        unsafe { self.0.as_mut_ptr().add(at).cast::<T>().write_unaligned(value) }
-    }
-
-    fn word(&self) -> u64 {
-        self.0.as_ptr() as u64
-    }
-}
-
 impl Shape {
-    fn size(self) -> usize {
-        match self {
-            Self::Config => size_of::<engine::laneq_config>(),
-            Self::Message => size_of::<message::laneq_message>(),
-            Self::Knobs => size_of::<message::laneq_knobs>(),
-            Self::Handler => size_of::<handler::laneq_handler_options>(),
-            Self::EventsOptions => size_of::<events::laneq_events_options>(),
-            Self::Landed => size_of::<receipt::laneq_landed>(),
-            Self::Settled => size_of::<receipt::laneq_settled>(),
-            Self::RunInfo => size_of::<run::laneq_run_info>(),
-            Self::CallResult => size_of::<ledger::laneq_call_result>(),
-            Self::Drained => size_of::<ending::laneq_drained>(),
-            Self::Notice => size_of::<notice::laneq_notice>(),
-            Self::Recovered => size_of::<journal::laneq_recovered>(),
-        }
-    }
-
-    fn right(self) -> Box<Room> {
-        let mut room = Room::boxed();
-        room.put(0, self.size());
-        if self == Self::Message {
-            let text = text::laneq_str { data: c"argument".as_ptr(), len: 8 };
-            room.put(offset_of!(message::laneq_message, key), text);
-            room.put(offset_of!(message::laneq_message, text), text);
-        }
-        room
-    }
-
     fn wrong_sizes(self) -> Vec<(Box<Room>, i32)> {
         let sized = |size: usize| {
             let mut room = self.right();
@@ -181,34 +60,8 @@ impl Shape {
     }
 
     fn wrong_strings(self) -> Vec<(Box<Room>, i32)> {
-        let fields: &[usize] = match self {
-            Self::Config => {
-                &[offset_of!(engine::laneq_config, text), offset_of!(engine::laneq_config, name)]
-            }
-            Self::Message => &[
-                offset_of!(message::laneq_message, key),
-                offset_of!(message::laneq_message, id),
-                offset_of!(message::laneq_message, text),
-                offset_of!(message::laneq_message, payload),
-                offset_of!(message::laneq_message, meta),
-                offset_of!(message::laneq_message, media),
-                offset_of!(message::laneq_message, sender),
-                offset_of!(message::laneq_message, authority),
-                offset_of!(message::laneq_message, backlog),
-                offset_of!(message::laneq_message, lane),
-                offset_of!(message::laneq_message, requeued_from),
-                offset_of!(message::laneq_message, channel),
-                offset_of!(message::laneq_message, account),
-                offset_of!(message::laneq_message, peer),
-                offset_of!(message::laneq_message, group),
-                offset_of!(message::laneq_message, thread),
-                offset_of!(message::laneq_message, agent),
-                offset_of!(message::laneq_message, source_id),
-            ],
-            _ => &[],
-        };
         let mut wrong = Vec::new();
-        for at in fields {
+        for at in self.strings() {
             for (data, len, status) in STRINGS {
                 let mut room = self.right();
                 room.put(*at, text::laneq_str { data: data.as_ptr().cast(), len: *len });
@@ -240,8 +93,6 @@ struct Tries {
     wrong: Vec<(Words, i32)>,
     rooms: Vec<Box<Room>>,
 }
-
-unsafe extern "C-unwind" fn nothing(_: *mut c_void, _: u64) {}
 
 impl Arg {
     fn tries(self, stage: &Stage) -> Tries {
@@ -300,6 +151,7 @@ impl Arg {
                 tries.wrong.extend(wrong.map(|ms| (vec![ms as u64], LANEQ_E_NUMBER)));
             }
             Self::Any(right) => tries.right = vec![right],
+            Self::Absent => {}
             Self::Call => {
                 tries.right = vec![nothing as *const () as u64];
                 tries.wrong.push((vec![0], LANEQ_E_NULL));
@@ -320,34 +172,6 @@ impl Tries {
             self.wrong.push((vec![data.as_ptr() as u64, *len as u64], *status));
         }
         self.wrong.push((vec![0, 3], LANEQ_E_NULL));
-    }
-}
-
-/// Calls a function of the ABI with these words.
-fn call(function: *const (), w: &[u64]) -> i32 {
-    macro_rules! with {
-        ($($at:literal)*) => {{
-            // SAFETY: every argument of the ABI is an integer or a pointer, of which a word holds
-            // any, and the table gives each function as many as it has.
-            let function = unsafe {
-                transmute::<*const (), unsafe extern "C" fn($(with!(@ $at)),*) -> i32>(function)
-            };
-            // SAFETY: the pointers are to the stage's rooms, or what the table means to be wrong.
-            unsafe { function($(w[$at]),*) }
-        }};
-        (@ $at:literal) => { u64 };
-    }
-    match w.len() {
-        1 => with!(0),
-        2 => with!(0 1),
-        3 => with!(0 1 2),
-        4 => with!(0 1 2 3),
-        5 => with!(0 1 2 3 4),
-        6 => with!(0 1 2 3 4 5),
-        7 => with!(0 1 2 3 4 5 6),
-        8 => with!(0 1 2 3 4 5 6 7),
-        9 => with!(0 1 2 3 4 5 6 7 8),
-        more => panic!("{more} words: add a line"),
     }
 }
 

@@ -8,9 +8,38 @@ use std::sync::OnceLock;
 use crate::header::root;
 use crate::libs::{Link, compile, have, host, installed, not_checked, package, run, shared};
 
+/// A host as a user would link it.
+fn plain(name: &str) -> String {
+    let program = compile(&host(&format!("{name}.c")), name, Link::Shared, &[]);
+    run(Command::new(program).env("TMPDIR", env!("CARGO_TARGET_TMPDIR")))
+}
+
+fn address_sanitizer(name: &str) {
+    let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+    let source = host(&format!("{name}.c"));
+    let program = compile(&source, &format!("{name}-asan"), Link::Static, &flags);
+    run(Command::new(program).env("ASAN_OPTIONS", "detect_leaks=1"));
+}
+
+fn memcheck(name: &str) {
+    if !have("valgrind", "memcheck on a C host") {
+        return;
+    }
+    let source = host(&format!("{name}.c"));
+    let program = compile(&source, &format!("{name}-valgrind"), Link::Static, &[]);
+    let kinds = "definite,indirect";
+    let leaks = [
+        "--leak-check=full".to_owned(),
+        format!("--show-leak-kinds={kinds}"),
+        format!("--errors-for-leak-kinds={kinds}"),
+    ];
+    let mut valgrind = Command::new("valgrind");
+    run(valgrind.args(["-q", "--error-exitcode=9"]).args(leaks).arg(program));
+}
+
 #[test]
 fn the_chat_host_runs_with_the_shared_library() {
-    let said = run(&mut Command::new(compile(&host("chat.c"), "chat", Link::Shared, &[])));
+    let said = plain("chat");
     assert!(said.starts_with("chat: fine"), "{said}");
 }
 
@@ -19,6 +48,35 @@ fn of_the_readme(language: &str) -> String {
     let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
     let fenced = readme.split(&format!("```{language}\n")).nth(1);
     fenced.and_then(|rest| rest.split("```").next()).expect("there is one").to_owned()
+}
+
+#[test]
+fn a_host_with_an_event_loop_runs_with_the_shared_library() {
+    let said = plain("port");
+    assert!(said.starts_with("port: fine"), "{said}");
+}
+
+#[test]
+fn a_host_with_an_event_loop_is_clean_under_address_sanitizer() {
+    address_sanitizer("port");
+}
+
+#[test]
+fn a_host_with_an_event_loop_is_clean_under_memcheck() {
+    memcheck("port");
+}
+
+#[test]
+fn p4_p11_a_host_that_ends_at_any_step_loses_nothing_and_hangs_nothing() {
+    let said = plain("ends");
+    assert!(said.starts_with("ends: fine"), "{said}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn signals_cut_nothing_short() {
+    let said = plain("storm");
+    assert!(said.starts_with("storm: fine"), "{said}");
 }
 
 #[test]
@@ -37,25 +95,12 @@ fn a_forked_child_is_turned_away() {
 
 #[test]
 fn the_chat_host_is_clean_under_address_sanitizer() {
-    let flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-    let program = compile(&host("chat.c"), "chat-asan", Link::Static, &flags);
-    run(Command::new(program).env("ASAN_OPTIONS", "detect_leaks=1"));
+    address_sanitizer("chat");
 }
 
 #[test]
 fn the_chat_host_is_clean_under_memcheck() {
-    if !have("valgrind", "memcheck on the C host") {
-        return;
-    }
-    let program = compile(&host("chat.c"), "chat-valgrind", Link::Static, &[]);
-    let kinds = "definite,indirect";
-    let leaks = [
-        "--leak-check=full".to_owned(),
-        format!("--show-leak-kinds={kinds}"),
-        format!("--errors-for-leak-kinds={kinds}"),
-    ];
-    let mut valgrind = Command::new("valgrind");
-    run(valgrind.args(["-q", "--error-exitcode=9"]).args(leaks).arg(program));
+    memcheck("chat");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use laneq::capi::call::{LANEQ_ERROR_BYTES, laneq_error};
 use laneq::capi::*;
 use status::LANEQ_OK;
 
-use crate::arguments::Of;
+use crate::args::Of;
 
 /// A broken library fails a test after this long instead of hanging it.
 pub const LONG: Duration = Duration::from_secs(60);

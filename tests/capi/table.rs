@@ -2,9 +2,8 @@
 
 use laneq::capi::*;
 
-use crate::arguments::Arg::{self, *};
-use crate::arguments::Of;
-use crate::arguments::Shape;
+use crate::args::Arg::{self, *};
+use crate::args::{Of, Shape};
 
 type Row = (&'static str, *const (), &'static [Arg]);
 
@@ -32,7 +31,7 @@ pub fn rows() -> Vec<Row> {
         submit::laneq_submit(ENGINE, Struct(Shape::Message), OutMaybe, Error);
         admission::laneq_submit_nowait(ENGINE, Struct(Shape::Message), OutMaybe, Error);
         admission::laneq_admission_wait(Handle(Of::Admission), Time, OutMaybe, Error);
-        journal::laneq_engine_recover(ENGINE, Any(0), Any(0), OutStructMaybe(Shape::Recovered), Error);
+        journal::laneq_engine_recover(ENGINE, Absent, Absent, OutStructMaybe(Shape::Recovered), Error);
         journal::laneq_engine_journal_error(ENGINE, Out, Error);
         journal::laneq_engine_transcript(ENGINE, KEY, Out, Error);
         port::laneq_port_open(Handle(Of::Pulling), Out, Error);
