@@ -2,9 +2,10 @@
 
     python3 bench.py [MESSAGES]
 
-What limits it: in push, every run comes into Python on a thread of the library, which gets a fresh thread state and
-waits for the interpreter's lock; all runs share that lock. In asyncio, one thread does everything: three crossings
-into C a message (submit, take, complete), a task a run, and one hop of the loop for each notice.
+What limits it. Push: every run comes into Python on a thread of the library, gets a thread state of its own, and waits
+for the interpreter's lock, which all runs share. Its run sleeps 50 us between looks, which the system makes about 110:
+that is its figure. Asyncio: one thread does everything, with ten short calls into C and a task for a run, and one hop
+of the loop for what is heard together.
 """
 
 from __future__ import annotations

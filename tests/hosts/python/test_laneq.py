@@ -223,7 +223,7 @@ engine.on_run("main", lambda run: time.sleep(0.2))
 receipts = [engine.submit(laneq.Message(f"k{{n}}", "x")) for n in range(200)]
 {}
 """
-        for last in ("", "del engine, receipts"):
+        for last in ("", "del engine, receipts", "engine.close()"):
             with self.subTest(last), self.start(program.format(last)) as child:
                 out, error = child.communicate(timeout=MINUTE)
                 self.assertEqual((out, error, child.returncode), ("", "", 0))

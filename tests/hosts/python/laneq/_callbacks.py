@@ -36,8 +36,15 @@ def keep_handler(function: Callable[[int], None]) -> int:
     return number
 
 
+def is_over(handlers: list[int]) -> None:
+    """Their engine is closed: the library keeps them, and calls them no more."""
+    with _gone:
+        _handlers.difference_update(handlers)
+        _gone.notify_all()
+
+
 def wait_for_handlers(timeout: float) -> bool:
-    """Whether the library has let go of every handler: then none is called, and none executes."""
+    """Whether no handler is called any more, and none executes."""
     with _gone:
         return _gone.wait_for(lambda: not _handlers, timeout)
 

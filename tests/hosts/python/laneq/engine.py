@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Callable, Optional, Union, overload
 
 from . import words
-from ._callbacks import CALL_HANDLE, DESTROY, forget, keep, keep_handler, log, wait_for_handlers
+from ._callbacks import CALL_HANDLE, DESTROY, forget, is_over, keep, keep_handler, log, wait_for_handlers
 from ._library import C
 from ._structs import Config, HandlerOptions, arguments, sized, string, take_text
 from .errors import Closed, Error, Refused, Stuck
@@ -85,6 +85,7 @@ class Engine(Handle):
         C.engine_new(ctypes.byref(_config(config)), ctypes.byref(made))
         super().__init__(made.value)
         self._ports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Port] = weakref.WeakKeyDictionary()
+        self._handlers: list[int] = []
         _open.add(self)
 
     def __enter__(self) -> Engine:
@@ -121,6 +122,7 @@ class Engine(Handle):
 
         options = _options(steerable)
         user = keep_handler(execute)
+        self._handlers.append(user)
         C.engine_on_run(self.number, *arguments(lane), ctypes.byref(options), CALL_HANDLE, user, DESTROY)
         return handler
 
@@ -281,6 +283,7 @@ class Engine(Handle):
         except Stuck as stuck:
             stuck.running = json.loads(take_text(running))
             raise
+        is_over(self._handlers)
         _open.discard(self)
 
     async def drain_async(self, timeout: float | None = None) -> DrainReport:
