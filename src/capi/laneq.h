@@ -884,7 +884,7 @@ laneq_status laneq_admission_free(laneq_admission admission);
 // (may be NULL) gets the figures. `LANEQ_E_JOURNAL` if an entry cannot be read: nothing is
 // accepted then. `LANEQ_E_FULL` if there were not handles for all receipts: all messages are back.
 //
-// Blocks: while the journal is read. In a handler: yes; in `each`: `LANEQ_E_WOULD_DEADLOCK`.
+// Blocks: while the journal is read. In a handler: yes.
 // Owner: each receipt is the host's, to be freed; `user` is used for the time of the call.
 laneq_status laneq_engine_recover(laneq_engine engine,
                                   laneq_recovered_fn each,
