@@ -12,5 +12,6 @@ mod bench;
 mod driver;
 mod sequences;
 mod hosts;
+mod ports;
 mod stage;
 mod table;
