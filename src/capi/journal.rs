@@ -134,7 +134,8 @@ pub unsafe extern "C" fn laneq_engine_transcript(
                 out.set(0);
                 return Ok(());
             };
-            let text = || Fault::new(LANEQ_E_UTF8, format!("the path {path:?} is not UTF-8"));
+            let text =
+                || Fault::new(LANEQ_E_UTF8, format!("the path {} is not UTF-8", path.display()));
             out.set(text::put(path.to_str().ok_or_else(text)?)?);
             Ok(())
         })
