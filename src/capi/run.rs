@@ -118,22 +118,30 @@ impl Live {
 
 /// What the host says of a run: a handler's ends when that returns, a port's now.
 fn answer(handle: laneq_run, answer: Result<Reply, String>) -> Answer {
-    if let Holder::Handler(said) = &live(handle)?.holder {
+    let live = live(handle)?;
+    if let Holder::Handler(said) = &live.holder {
         let again = |_| Fault::invalid("the run was completed or failed already");
         return said.set(Some(answer)).map_err(again);
     }
-    let run = take(handle)?;
+    let run = end(handle)?;
     Ok(match answer {
         Ok(reply) => run.complete(reply),
         Err(reason) => run.fail(reason),
     }?)
 }
 
-/// Takes a port's run back. One call does so: the others find a stale handle.
+/// Takes a port's run back.
 pub(super) fn take(handle: laneq_run) -> Answer<OwnedRun> {
-    let Holder::Host(_) = &live(handle)?.holder else {
-        return Err(Fault::invalid("this run is its handler's: it ends when that returns"));
-    };
+    match &live(handle)?.holder {
+        Holder::Host(_) => end(handle),
+        Holder::Handler(_) => {
+            Err(Fault::invalid("this run is its handler's: it ends when that returns"))
+        }
+    }
+}
+
+/// One call does so: the others find a stale handle.
+fn end(handle: laneq_run) -> Answer<OwnedRun> {
     let live = handle::take::<Arc<Live>>(handle)?;
     live.put_back();
     let run = match &live.holder {

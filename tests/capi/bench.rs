@@ -37,9 +37,9 @@ impl Rust {
 
     fn round(&self) -> u64 {
         let begun = Instant::now();
-        let submit = |key: &String| self.engine.submit(Message::new(&**key, "hello"));
-        let receipts: Vec<Receipt> =
-            self.keys.iter().map(|key| submit(key).expect("there is room")).collect();
+        let message = |key: &String| Message::new(&**key, "hello");
+        let submit = |key| self.engine.submit(message(key)).expect("there is room");
+        let receipts: Vec<Receipt> = self.keys.iter().map(submit).collect();
         for _ in 0..self.port.as_ref().map_or(0, |_| KEYS) {
             let port = self.port.as_ref().expect("it pulls");
             let Ok(Some(Notice::Ready(run))) = port.next(None) else { panic!("a run is due") };

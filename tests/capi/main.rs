@@ -15,5 +15,6 @@ mod sequences;
 mod hosts;
 mod cpp;
 mod go;
+mod ports;
 mod stage;
 mod table;

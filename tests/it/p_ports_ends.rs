@@ -48,6 +48,24 @@ fn what_a_port_leaves_waits_for_the_next_and_what_was_taken_stays_valid() {
 }
 
 #[test]
+fn p12_whoever_waits_at_a_port_that_is_left_comes_home() {
+    let (bench, port) = opened(Config::default());
+    let waiter = std::thread::spawn({
+        let port = port.clone();
+        move || matches!(port.next(None), Ok(Some(Notice::Closed)))
+    });
+    port.leave();
+    assert!(waiter.join().expect("no panic"), "the end, although the engine is open");
+    assert!(matches!(port.bind("cron"), Err(Error::Closed)));
+    let receipt = bench.submit(followup("k", "x"));
+    let next = bench.engine.port().expect("it is open");
+    next.bind("main").expect("it was let go");
+    ready(&next).complete("done").expect("it lives");
+    assert_eq!(waits(&receipt).fate, Fate::Ran);
+    bench.finish();
+}
+
+#[test]
 fn a_handler_takes_over_what_a_port_has_left() {
     let (bench, port) = opened(Config::default());
     drop(port);

@@ -10,4 +10,6 @@ mod driver;
 #[path = "../../capi/table.rs"]
 mod table;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| driver::drive(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    driver::drive(bytes);
+});
