@@ -58,7 +58,9 @@ impl Awaited {
 /// too, which gives the receipt of the message that came first. Without a journal all is decided
 /// at once.
 ///
-/// Blocks: never. In a handler: yes. Owner: the message stays the caller's; the admission is the
+/// Blocks: the first call of an engine with a journal, while that is read (`laneq_engine_recover`
+/// before it spares that); and for a message whose id is on its way into the journal, until that is
+/// decided. In a handler: yes. Owner: the message stays the caller's; the admission is the
 /// caller's, to be freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn laneq_submit_nowait(

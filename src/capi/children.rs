@@ -15,7 +15,8 @@ use crate::sync::Arc;
 /// withdrawn and one that runs is stopped. Without a lane it goes to that of its agent, else to
 /// `subagent`. Refusals are those of `laneq_submit`, whose `receipt` this one has too.
 ///
-/// Blocks: never. In a handler: yes. Owner: the receipt is the caller's, to be freed.
+/// Blocks: with a journal, for the commit. In a handler: yes. Owner: the receipt is the caller's,
+/// to be freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn laneq_run_spawn(
     run: laneq_run,
@@ -35,7 +36,7 @@ pub unsafe extern "C" fn laneq_run_spawn(
 
 /// As `laneq_run_spawn`, but the child outlives the run whatever becomes of it.
 ///
-/// Blocks: never. In a handler: yes. Owner: as there.
+/// Blocks: with a journal, for the commit. In a handler: yes. Owner: as there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn laneq_run_spawn_detached(
     run: laneq_run,

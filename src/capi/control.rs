@@ -142,7 +142,8 @@ pub unsafe extern "C" fn laneq_engine_abandon(
 
 /// Sets the knobs of one session, in place of those that it had; `own` NULL takes them back.
 ///
-/// Blocks: never. In a handler: yes. Owner: the knobs stay the caller's.
+/// Blocks: the first call of an engine with a journal, while that is read. In a handler: yes.
+/// Owner: the knobs stay the caller's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn laneq_engine_set_knobs(
     engine: laneq_engine,

@@ -36,7 +36,7 @@ unsafe impl Grows for laneq_recovered {
     const NAME: &'static str = "laneq_recovered";
 }
 
-/// Gets the receipt of one message that came back: the host's, to be freed. It must not submit.
+/// Gets the receipt of one message that came back: the host's, to be freed. It may submit.
 pub type laneq_recovered_fn =
     Option<unsafe extern "C-unwind" fn(user: *mut c_void, receipt: laneq_receipt)>;
 
@@ -52,8 +52,10 @@ fn tell(receipt: &Receipt, each: impl FnOnce(laneq_receipt)) -> Answer {
 /// thread with a receipt of every message, also of the parked ones, whose fate is known. Call it
 /// once the handlers are set and the ports bound: what comes back may start at once. The first
 /// submit does it otherwise. Without a journal, or the second time, nothing happens. `recovered`
-/// (may be NULL) gets the figures. `LANEQ_E_JOURNAL` if an entry cannot be read: nothing is
-/// accepted then. `LANEQ_E_FULL` if there were not handles for all receipts: all messages are back.
+/// (may be NULL) gets the figures. `LANEQ_E_JOURNAL` if an entry cannot be read, and each time that
+/// it is asked again: nothing is accepted then. `LANEQ_E_CLOSED` after a close. `LANEQ_E_FULL` if
+/// there were not handles for all receipts, `LANEQ_E_PANIC` if `each` panicked: all messages are
+/// back all the same, and `recovered` is written.
 ///
 /// Blocks: while the journal is read. In a handler: yes.
 /// Owner: each receipt is the host's, to be freed; `user` is used for the time of the call.

@@ -33,7 +33,9 @@
  *
  * Blocking calls say so. One that would wait for itself is LANEQ_E_WOULD_DEADLOCK, at once.
  *
- * fork: a child of a process that has called the library may call nothing here: LANEQ_E_FORKED.
+ * fork: a child of a process that has called the library may call nothing here: LANEQ_E_FORKED. What
+ * runs no fork handlers (vfork, _Fork, a bare clone), and handlers of the host's own for the child
+ * that were registered before the first call, are not noticed: nothing may be called from there.
  */
 
 #ifndef LANEQ_H
@@ -481,7 +483,7 @@ typedef struct laneq_settled {
 // its way all the same.
 typedef uint64_t laneq_admission;
 
-// Gets the receipt of one message that came back: the host's, to be freed. It must not submit.
+// Gets the receipt of one message that came back: the host's, to be freed. It may submit.
 typedef void (*laneq_recovered_fn)(void *user, laneq_receipt receipt);
 
 // What came back from the journal, in figures.
@@ -852,7 +854,9 @@ laneq_status laneq_submit(laneq_engine engine,
 // too, which gives the receipt of the message that came first. Without a journal all is decided
 // at once.
 //
-// Blocks: never. In a handler: yes. Owner: the message stays the caller's; the admission is the
+// Blocks: the first call of an engine with a journal, while that is read (`laneq_engine_recover`
+// before it spares that); and for a message whose id is on its way into the journal, until that is
+// decided. In a handler: yes. Owner: the message stays the caller's; the admission is the
 // caller's, to be freed.
 laneq_status laneq_submit_nowait(laneq_engine engine,
                                  const struct laneq_message *message,
@@ -881,8 +885,10 @@ laneq_status laneq_admission_free(laneq_admission admission);
 // thread with a receipt of every message, also of the parked ones, whose fate is known. Call it
 // once the handlers are set and the ports bound: what comes back may start at once. The first
 // submit does it otherwise. Without a journal, or the second time, nothing happens. `recovered`
-// (may be NULL) gets the figures. `LANEQ_E_JOURNAL` if an entry cannot be read: nothing is
-// accepted then. `LANEQ_E_FULL` if there were not handles for all receipts: all messages are back.
+// (may be NULL) gets the figures. `LANEQ_E_JOURNAL` if an entry cannot be read, and each time that
+// it is asked again: nothing is accepted then. `LANEQ_E_CLOSED` after a close. `LANEQ_E_FULL` if
+// there were not handles for all receipts, `LANEQ_E_PANIC` if `each` panicked: all messages are
+// back all the same, and `recovered` is written.
 //
 // Blocks: while the journal is read. In a handler: yes.
 // Owner: each receipt is the host's, to be freed; `user` is used for the time of the call.
@@ -1149,7 +1155,8 @@ laneq_status laneq_results_free(laneq_results results);
 // withdrawn and one that runs is stopped. Without a lane it goes to that of its agent, else to
 // `subagent`. Refusals are those of `laneq_submit`, whose `receipt` this one has too.
 //
-// Blocks: never. In a handler: yes. Owner: the receipt is the caller's, to be freed.
+// Blocks: with a journal, for the commit. In a handler: yes. Owner: the receipt is the caller's,
+// to be freed.
 laneq_status laneq_run_spawn(laneq_run run,
                              const struct laneq_message *message,
                              laneq_receipt *receipt,
@@ -1157,7 +1164,7 @@ laneq_status laneq_run_spawn(laneq_run run,
 
 // As `laneq_run_spawn`, but the child outlives the run whatever becomes of it.
 //
-// Blocks: never. In a handler: yes. Owner: as there.
+// Blocks: with a journal, for the commit. In a handler: yes. Owner: as there.
 laneq_status laneq_run_spawn_detached(laneq_run run,
                                       const struct laneq_message *message,
                                       laneq_receipt *receipt,
@@ -1289,7 +1296,8 @@ laneq_status laneq_engine_abandon(laneq_engine engine, uint64_t run_id, struct l
 
 // Sets the knobs of one session, in place of those that it had; `own` NULL takes them back.
 //
-// Blocks: never. In a handler: yes. Owner: the knobs stay the caller's.
+// Blocks: the first call of an engine with a journal, while that is read. In a handler: yes.
+// Owner: the knobs stay the caller's.
 laneq_status laneq_engine_set_knobs(laneq_engine engine,
                                     const char *key_data,
                                     size_t key_len,
@@ -1447,7 +1455,8 @@ laneq_status laneq_port_descriptor(laneq_port port, int32_t *descriptor, struct 
 
 // Calls `wake` whenever the port goes from nothing unread to something unread; at once, on this
 // thread, if something is unread. Then ask `laneq_port_next` with 0 until there is nothing.
-// Replaces the function that was set before. After `laneq_port_free` no new call begins.
+// Replaces the function that was set before. A call of it that is on its way may still come, also
+// after `laneq_port_free`; `destroy` says when none will.
 //
 // Blocks: never. In a handler: yes. Owner: `user` is the library's until it calls `destroy` (may
 // be NULL), which it does exactly once, also when this call fails.
@@ -1472,7 +1481,8 @@ laneq_status laneq_port_free(laneq_port port);
 // Once a submit has returned and its lane has a free slot, the run is there: no other thread has to
 // do anything first. A run holds its slot until it is completed, failed or freed.
 //
-// Blocks: yes. In a handler: no, `LANEQ_E_WOULD_DEADLOCK`, also with 0. Owner: a run is the
+// Blocks: yes; with 0 only where there is a journal, for the commit that counts the attempt of a run
+// that is ready. In a handler: no, `LANEQ_E_WOULD_DEADLOCK`, also with 0. Owner: a run is the
 // caller's, to be completed, failed or freed.
 laneq_status laneq_port_next(laneq_port port,
                              int64_t timeout_ms,

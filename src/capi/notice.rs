@@ -64,7 +64,8 @@ unsafe impl Grows for laneq_notice {
 /// Once a submit has returned and its lane has a free slot, the run is there: no other thread has to
 /// do anything first. A run holds its slot until it is completed, failed or freed.
 ///
-/// Blocks: yes. In a handler: no, `LANEQ_E_WOULD_DEADLOCK`, also with 0. Owner: a run is the
+/// Blocks: yes; with 0 only where there is a journal, for the commit that counts the attempt of a run
+/// that is ready. In a handler: no, `LANEQ_E_WOULD_DEADLOCK`, also with 0. Owner: a run is the
 /// caller's, to be completed, failed or freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn laneq_port_next(

@@ -162,7 +162,8 @@ pub type laneq_wake_fn = Option<unsafe extern "C-unwind" fn(user: *mut c_void)>;
 
 /// Calls `wake` whenever the port goes from nothing unread to something unread; at once, on this
 /// thread, if something is unread. Then ask `laneq_port_next` with 0 until there is nothing.
-/// Replaces the function that was set before. After `laneq_port_free` no new call begins.
+/// Replaces the function that was set before. A call of it that is on its way may still come, also
+/// after `laneq_port_free`; `destroy` says when none will.
 ///
 /// Blocks: never. In a handler: yes. Owner: `user` is the library's until it calls `destroy` (may
 /// be NULL), which it does exactly once, also when this call fails.

@@ -33,5 +33,7 @@
  *
  * Blocking calls say so. One that would wait for itself is LANEQ_E_WOULD_DEADLOCK, at once.
  *
- * fork: a child of a process that has called the library may call nothing here: LANEQ_E_FORKED.
+ * fork: a child of a process that has called the library may call nothing here: LANEQ_E_FORKED. What
+ * runs no fork handlers (vfork, _Fork, a bare clone), and handlers of the host's own for the child
+ * that were registered before the first call, are not noticed: nothing may be called from there.
  */

@@ -32,7 +32,9 @@ impl laneq_str {
 
     /// What C is given to read: `text` must live as long as the handle that it is read from.
     pub(super) fn of(text: &str) -> Self {
-        Self { data: text.as_ptr().cast(), len: text.len() }
+        // An empty string points nowhere; a host that checks pointers must not stumble over that.
+        let data = if text.is_empty() { c"".as_ptr() } else { text.as_ptr().cast() };
+        Self { data, len: text.len() }
     }
 
     pub(super) fn of_option(text: Option<&str>) -> Self {

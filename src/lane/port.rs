@@ -124,11 +124,24 @@ impl Port {
             match self.pull() {
                 Pulled::Run(run) => return Some(Notice::Ready(run)),
                 // P9: closures that queue closures do not hold an event loop for ever.
-                Pulled::Executed if overdue(OVERTIME) => return None,
+                Pulled::Executed if overdue(OVERTIME) => {
+                    self.remind();
+                    return None;
+                }
                 Pulled::Nothing if self.sleep(until) == Slept::TimeOver => return None,
                 Pulled::Executed | Pulled::Misfit | Pulled::Nothing => {}
             }
         }
+    }
+
+    /// Whoever hears `None` asks no more before it is woken: what is left wakes it once more. The
+    /// descriptor stays readable.
+    fn remind(&self) {
+        let wake = {
+            let state = self.state.lock();
+            state.on_wake.clone().filter(|_| state.level == Level::Raised)
+        };
+        self.wake(wake);
     }
 
     /// What was told and not read; at the very end that it is the end.

@@ -57,9 +57,10 @@ impl Takers {
         if ports.berth(lane).is_some() {
             return Err(Error::invalid("a port is bound there: drop it first, or use it"));
         }
-        self.handler_slot(lane)
-            .set(Arc::new(handler))
-            .map_err(|_| Error::invalid("the handler is set already: it is set once"))
+        let set = self.handler_slot(lane).set(Arc::new(handler));
+        drop(ports);
+        // P7: the handler that comes home is dropped with no lock held.
+        set.map_err(|_| Error::invalid("the handler is set already: it is set once"))
     }
 
     /// Binds a lane to a port, or all that nobody else takes.

@@ -67,7 +67,14 @@ impl Holder {
         // What cannot be read is no witness.
         let before = str::from_utf8(&text).ok().and_then(parse);
         match locked {
-            Ok(()) => Ok(Self { file, sync, before: before.map(|(_, sync, n)| (n, sync)) }),
+            Ok(()) => {
+                let before = before.map(|(_, sync, commit)| (commit, sync));
+                let holder = Self { file, sync, before };
+                // The name of the new holder, and what the former one has seen.
+                let (commit, seen) = before.unwrap_or((0, sync));
+                holder.write(seen, commit);
+                Ok(holder)
+            }
             Err(TryLockError::WouldBlock) => {
                 let by = before
                     .map_or("another process".to_owned(), |(pid, ..)| format!("process {pid}"));
@@ -99,7 +106,11 @@ impl Holder {
 
     /// This commit is on the disk. A failure leaves an older number, which is right as well.
     pub(super) fn committed(&self, commit: u64) {
-        let words = words(std::process::id(), self.sync, commit);
+        self.write(self.sync, commit);
+    }
+
+    fn write(&self, sync: Sync, commit: u64) {
+        let words = words(std::process::id(), sync, commit);
         let _ = self.file.write_all_at(words.as_bytes(), 0);
     }
 }

@@ -154,6 +154,7 @@ func (r *Run) Wait(receipt *Receipt) (Settled, error) {
 	select {
 	case <-r.waited:
 	case <-r.port.ended:
+		return Settled{}, &Error{Status: StatusClosed, Message: "the port was closed before this was decided"}
 	}
 	settled, err := receipt.Poll()
 	var none *Error

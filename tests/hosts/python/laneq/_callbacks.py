@@ -43,6 +43,13 @@ def is_over(handlers: list[int]) -> None:
         _gone.notify_all()
 
 
+def forget_handlers() -> None:
+    """In a forked child, where none of them executes; somebody may have held the lock."""
+    global _gone
+    _gone = threading.Condition()
+    _handlers.clear()
+
+
 def wait_for_handlers(timeout: float) -> bool:
     """Whether no handler is called any more, and none executes."""
     with _gone:

@@ -30,6 +30,11 @@ LETTERS: dict[str, list[Any]] = {
 
 # Those that may block let other Python threads go on meanwhile.
 BLOCKING = {
+    "engine_set_knobs": "hspe",
+    "submit_nowait": "hppe",
+    "run_spawn": "hppe",
+    "run_spawn_detached": "hppe",
+    "port_next": "hlpe",
     "engine_new": "ppe",
     "engine_reload": "hppe",
     "engine_drain": "hlpe",
@@ -59,12 +64,10 @@ NEVER = {
     "engine_interrupt_run": "hhe",
     "engine_withdraw": "hhpe",
     "engine_abandon": "hhe",
-    "engine_set_knobs": "hspe",
     "engine_set_lane": "hsle",
     "engine_pause": "hse",
     "engine_resume": "hse",
     "engine_journal_error": "hpe",
-    "submit_nowait": "hppe",
     "admission_free": "h",
     "receipt_landed": "hpe",
     "receipt_message": "hpe",
@@ -89,8 +92,6 @@ NEVER = {
     "run_plan": "hpUe",
     "run_give_up_calls": "he",
     "run_settle": "hpe",
-    "run_spawn": "hppe",
-    "run_spawn_detached": "hppe",
     "run_wait_begin": "hhe",
     "call_start": "hsppe",
     "call_start_rest": "hpppe",
@@ -123,8 +124,6 @@ NEVER = {
     "port_watch_admission": "hhhe",
     "port_descriptor": "hpe",
     "port_free": "h",
-    # Asked with 0 only.
-    "port_next": "hlpe",
 }
 
 

@@ -7,13 +7,14 @@ import atexit
 import ctypes
 import functools
 import json
+import os
 import time
 import weakref
 from collections.abc import Iterable
 from typing import Any, Callable, Optional, Union, overload
 
 from . import words
-from ._callbacks import CALL_HANDLE, DESTROY, forget, is_over, keep, keep_handler, log, wait_for_handlers
+from ._callbacks import CALL_HANDLE, DESTROY, forget, forget_handlers, is_over, keep, keep_handler, log, wait_for_handlers
 from ._library import C
 from ._structs import Config, HandlerOptions, arguments, sized, string, take_text
 from .errors import Closed, Error, Refused, Stuck
@@ -32,6 +33,16 @@ Handler = Callable[[Run], Optional[str]]
 AT_EXIT = 5.0
 
 _open: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    """In a forked child: the engines are its parent's, and so are the threads."""
+    _open.clear()
+    forget_handlers()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 @atexit.register

@@ -235,6 +235,8 @@ class Port(Handle):
 
     async def _told(self, watch: Callable[..., None], number: int) -> None:
         """Waits for the notice of one watch."""
+        if self._over:
+            raise Closed("the port is closed: nothing is told any more")
         self._tags += 1
         tag = self._tags
         future = self.loop.create_future()
