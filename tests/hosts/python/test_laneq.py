@@ -1,6 +1,7 @@
 """What a program in Python relies on; `python3 -m unittest` runs it."""
 
 import asyncio
+import faulthandler
 import gc
 import logging
 import os
@@ -16,10 +17,16 @@ from unittest import mock
 
 import laneq
 from laneq import Engine, Message
-from laneq._callbacks import kept
+from laneq._callbacks import kept, wait_for_handlers
 
 MINUTE = 60.0
 NOW = {"queue": {"debounce": "0ms", "mode": "followup"}}
+
+
+def setUpModule() -> None:
+    # Whatever hangs says where.
+    faulthandler.dump_traceback_later(5 * MINUTE, exit=True)
+    unittest.addModuleCleanup(faulthandler.cancel_dump_traceback_later)
 
 
 class Push(unittest.TestCase):
@@ -97,6 +104,8 @@ class Push(unittest.TestCase):
             laneq.check("[queue]\ncap = -1\n")
 
     def test_what_the_library_keeps_goes_with_the_engine(self) -> None:
+        gc.collect()
+        self.assertTrue(wait_for_handlers(MINUTE))
         before = kept()
         engine = Engine(NOW)
         engine.on_run("main", lambda run: "x")
@@ -192,7 +201,16 @@ class Program(unittest.TestCase):
         here = str(Path(__file__).resolve().parent)
         env = {**os.environ, "PYTHONPATH": here}
         pipe = subprocess.PIPE
-        return subprocess.Popen([sys.executable, "-c", program], env=env, stdout=pipe, stderr=pipe, text=True)
+        command = [sys.executable, "-X", "faulthandler", "-c", program]
+        return subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True)
+
+    def end(self, child: subprocess.Popen[str]) -> tuple[str, str, int]:
+        try:
+            out, error = child.communicate(timeout=MINUTE)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGABRT)  # It says where it hangs.
+            out, error = child.communicate()
+        return out, error, child.returncode
 
     def test_a_keyboard_interrupt_ends_a_wait(self) -> None:
         program = """
@@ -200,8 +218,8 @@ import laneq
 engine = laneq.Engine()
 engine.pause("main")
 receipt = engine.submit(laneq.Message("a", "x"))
-print("waits", flush=True)
 try:
+    print("waits", flush=True)
     {}
 except KeyboardInterrupt:
     engine.close()
@@ -212,8 +230,7 @@ except KeyboardInterrupt:
                 assert child.stdout is not None
                 child.stdout.readline()
                 child.send_signal(signal.SIGINT)
-                out, error = child.communicate(timeout=MINUTE)
-                self.assertEqual((out, error, child.returncode), ("returned\n", "", 0))
+                self.assertEqual(self.end(child), ("returned\n", "", 0))
 
     def test_an_engine_that_was_left_open_is_closed_at_the_end(self) -> None:
         program = """
@@ -225,8 +242,7 @@ receipts = [engine.submit(laneq.Message(f"k{{n}}", "x")) for n in range(200)]
 """
         for last in ("", "del engine, receipts", "engine.close()"):
             with self.subTest(last), self.start(program.format(last)) as child:
-                out, error = child.communicate(timeout=MINUTE)
-                self.assertEqual((out, error, child.returncode), ("", "", 0))
+                self.assertEqual(self.end(child), ("", "", 0))
 
 
 class Loop(unittest.IsolatedAsyncioTestCase):

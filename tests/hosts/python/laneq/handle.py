@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future
+from concurrent import futures
 from typing import Any, Callable, TypeVar
 
 from ._callbacks import on_main_thread
@@ -67,7 +67,7 @@ def aside(work: Callable[[], T]) -> T:
     """For a wait that cannot be sliced: on the main thread another one does it, so that Ctrl-C is heard."""
     if not on_main_thread():
         return work()
-    done: Future[T] = Future()
+    done: futures.Future[T] = futures.Future()
 
     def run() -> None:
         try:
@@ -76,4 +76,7 @@ def aside(work: Callable[[], T]) -> T:
             done.set_exception(error)
 
     threading.Thread(target=run, name="laneq-aside", daemon=True).start()
+    while not done.done():
+        # A signal that came just before the wait began does not end it.
+        futures.wait((done,), SLICE)
     return done.result()
