@@ -77,5 +77,9 @@ pub(crate) enum Waited {
 
 /// The instant `timeout` from now; `None` when it is too far away for the clock, which waits for ever.
 pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
+    // For ever needs no clock.
+    if timeout == Duration::MAX {
+        return None;
+    }
     Instant::now().checked_add(timeout)
 }
