@@ -108,7 +108,7 @@ impl Core {
         let (Some(recovery), Some(jots)) = (&self.recovery, &self.shared.jots) else {
             return Ok(Came::default());
         };
-        if kind() == Thread::Journal {
+        if kind() == Thread::Journal && !self.is_recovered() {
             let cycle = ["a recovery on the journal's own thread", "itself"];
             return Err(Error::WouldDeadlock(cycle.map(str::to_owned).to_vec()));
         }

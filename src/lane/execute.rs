@@ -197,15 +197,10 @@ impl<'a> Execution<'a> {
             |machine, cx| machine.finish(id, end, slice.as_ref(), cx),
             |finished| {
                 run.transcribe_end(reply.as_ref(), finished, now);
-                let Finished::Ended(ended, _) = finished else { return };
-                if timed {
-                    self.door.run.record(now.since(ended.started));
-                }
-                self.shared.counters.add(Count::Run(ended.outcome), 1);
                 // P11: the journal hears of the end before another worker can tell it of the
                 // session's next start.
-                if let Due::Batch(batch) = &due {
-                    self.tell_batch(run, ended, batch, reply);
+                if let (Finished::Ended(ended, _), Due::Batch(batch)) = (finished, &due) {
+                    self.keep_batch(run, ended, batch);
                 }
             },
         );
@@ -215,15 +210,19 @@ impl<'a> Execution<'a> {
                 After::Replaced
             }
             Finished::Ended(ended, next) => {
+                if timed {
+                    self.door.run.record(now.since(ended.started));
+                }
                 let slot = ended.slot;
-                self.tell(run, &ended, due);
+                self.tell(run, &ended, due, reply);
                 next.map_or(After::Over(slot), After::Next)
             }
         }
     }
 
-    /// Tells the receipt of a closure. P4.
-    fn tell(&self, run: &Run, ended: &Ended, due: Due) {
+    /// Tells the counters and the receipts. P4.
+    fn tell(&self, run: &Run, ended: &Ended, due: Due, reply: Option<Reply>) {
+        self.shared.counters.add(Count::Run(ended.outcome), 1);
         let Some(fate) = ended.fate else { return };
         match due {
             Due::Fired => self.shared.book(fate, 1, 0),
@@ -231,16 +230,28 @@ impl<'a> Execution<'a> {
                 closure.tell(settled(run, ended, fate));
                 self.shared.book(fate, 1, 0);
             }
-            Due::Batch(_) => {}
+            Due::Batch(batch) => self.tell_batch(run, ended, fate, &batch, reply),
         }
         self.shared.nudge_drain();
     }
 
-    /// Tells the receipts of a batch, then the journal. P4.
-    fn tell_batch(&self, run: &Run, ended: &Ended, batch: &Arc<Batch>, mut reply: Option<Reply>) {
+    /// P11: what has its fate does not come back.
+    fn keep_batch(&self, run: &Run, ended: &Ended, batch: &Batch) {
         let Some(fate) = ended.fate else { return };
+        let (attempt, outcome) = (run.attempt(), Some(ended.outcome));
+        let ending = Ending { fate, run: Some(run.id()), outcome, attempt };
+        batch.iter().for_each(|cell| self.shared.keep_fate(cell, ending));
+    }
+
+    fn tell_batch(
+        &self,
+        run: &Run,
+        ended: &Ended,
+        fate: Fate,
+        batch: &Arc<Batch>,
+        mut reply: Option<Reply>,
+    ) {
         let bytes: usize = batch.iter().map(|cell| cell.message.bytes()).sum();
-        let attempt = run.attempt();
         for (idx, cell) in batch.iter().enumerate() {
             let key = &run.session().key;
             self.shared.report(&cell.id(), key, fate, || cell.message.clone());
@@ -249,7 +260,6 @@ impl<'a> Execution<'a> {
             let reply = if lead { reply.take() } else { None };
             let Settled { fate, run, outcome, error, .. } = settled(run, ended, fate);
             cell.telling.tell(Settled { fate, run, outcome, reply, lead, error });
-            self.shared.keep_fate(cell, Ending { fate, run, outcome, attempt });
         }
         self.shared.book(fate, u64::from(batch.len()), bytes as u64);
     }

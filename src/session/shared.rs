@@ -347,7 +347,7 @@ impl<C: Code> Shared<C> {
         }
     }
 
-    /// P11: what has its fate does not come back. The receipt is told first: who hears of a fate
+    /// P11: what has its fate does not come back. Nobody waits for the commit: who hears of a fate
     /// twice, before and after a crash, has lost nothing.
     pub(crate) fn keep_fate(&self, cell: &Cell, ending: Ending) {
         if let Some(jots) = &self.jots {
