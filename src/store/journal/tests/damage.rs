@@ -154,7 +154,9 @@ fn p11_a_journal_that_was_cut_is_told() {
             bytes.truncate(to);
             format!("{left:?}, cut at {to}")
         });
-        assert!(cut.told == pages + 300 / thrift(), "{left:?}: {cut:?}");
+        // After a crash the file may end in room that nothing uses yet: a cut there takes nothing.
+        let all = pages + 300 / thrift();
+        assert!(cut.told + cut.whole == all && cut.whole <= all / 100, "{left:?}: {cut:?}");
     }
 }
 
