@@ -60,7 +60,7 @@ fn figures(mut rounds: Vec<u64>) -> (u64, u64) {
 #[ignore = "figures, not a promise: it builds the release libraries"]
 fn bench() {
     let place = install(Path::new(env!("CARGO_TARGET_TMPDIR")).join("capi-release"), "release");
-    let program = compile_with(&place, &host("bench.c"), "bench", Link::Static, &["-O2"]);
+    let program = compile_with(&place, &host("c/bench.c"), "bench", Link::Static, &["-O2"]);
     for drive in ["push", "port"] {
         let (mut rust, mut c) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
