@@ -114,7 +114,8 @@ impl Children {
 impl Run {
     /// Submits a message as this run's child. Without a lane it goes to that of its agent, else to
     /// `subagent` (from an isolated lane: to that lane). If this run ends other than done, a child that waits is
-    /// withdrawn and one that runs is stopped, cause `parent`. Does not block.
+    /// withdrawn and one that runs is stopped, cause `parent`. Does not block, but for the commit
+    /// where there is a journal.
     ///
     /// # Errors
     /// As a submit; also `Full` beyond `limits.spawn_depth` levels or `limits.children` living

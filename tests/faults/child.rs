@@ -222,6 +222,7 @@ fn submit(engine: &Engine, orders: &Orders, thread: u32, door: &Door, acked: &Se
             let until = Instant::now() + Duration::from_secs(30);
             let mut more = n + 1;
             while !some(engine, orders, thread, more..more + 1, acked) && Instant::now() < until {
+                // The journal looks for room again after a while only, and tells nobody when it does.
                 std::thread::sleep(Duration::from_millis(100));
                 more += 1;
             }
@@ -258,6 +259,7 @@ fn some(
             }
             Err(refused) if refused.reason == laneq::Reason::Full => {
                 say(&format!("busy {id}"));
+                // As a host does whose session is full: the next one may find room.
                 std::thread::sleep(Duration::from_millis(1));
             }
             Err(refused) => {

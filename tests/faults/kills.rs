@@ -44,6 +44,7 @@ fn story(books: &mut Books, orders: &Orders, n: u64, seed: u64) -> Result<(), St
                 30_000
             }
         };
+        // The moment of the kill is what is random here: nothing is waited for.
         std::thread::sleep(Duration::from_micros(below(&mut dice, most)));
         heard.child.kill().map_err(|error| format!("it cannot be killed: {error}"))?;
         books.enter(heard).map_err(|error| format!("kill {run}: {error}"))?;
