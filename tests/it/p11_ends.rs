@@ -187,6 +187,8 @@ fn p11_the_settings_of_a_session_come_back_and_a_reset_does_not() {
         assert_eq!(refused.reason, Reason::Directive);
     };
     says("said", "/queue collect debounce:2s");
+    // All three are there before one of them goes: two alone would not tell which.
+    paper.until_len(Table::Knobs, 3);
     says("reset", "/queue reset");
     paper.until_len(Table::Knobs, 2);
     let (after, later) = again(&paper, Config::default(), &clock, 0);
