@@ -1,7 +1,7 @@
 //! What every workload counts: each session's closures in order, and when all have run.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use laneq::{Closed, Config, Engine};
@@ -13,7 +13,10 @@ const LONG: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
 #[repr(align(64))]
-struct Place(AtomicU32);
+struct Place {
+    next: AtomicU32,
+    count: AtomicU32,
+}
 
 /// The per-key order check and the count.
 pub(super) struct Meter {
@@ -26,35 +29,37 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// For `sessions` sessions of `each` closures.
-    pub(super) fn new(sessions: u32, each: u32) -> Arc<Self> {
-        Arc::new(Self {
+    /// For `sessions` sessions of `each` closures. It lives to the end of the process: a closure
+    /// that counts its references would measure that.
+    pub(super) fn new(sessions: u32, each: u32) -> &'static Self {
+        Box::leak(Box::new(Self {
             next: (0..sessions).map(|_| Place::default()).collect(),
             each,
             left: AtomicU32::new(sessions),
             violations: AtomicU64::new(0),
             done: Mutex::new(false),
             changed: Condvar::new(),
-        })
+        }))
     }
 
     /// The body of every closure.
     #[inline]
     pub(super) fn ran(&self, session: u32, number: u32) {
-        let place = &self.next[session as usize].0;
+        let place = &self.next[session as usize];
         // One run at a time: a load and a store are enough, unless P1 or P2 is broken.
-        if place.load(Ordering::Relaxed) != number {
+        if place.next.load(Ordering::Relaxed) != number {
             self.violations.fetch_add(1, Ordering::Relaxed);
         }
-        place.store(number + 1, Ordering::Relaxed);
-        if number + 1 == self.each && self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+        place.next.store(number + 1, Ordering::Relaxed);
+        let count = place.count.fetch_add(1, Ordering::Relaxed) + 1;
+        if count == self.each && self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.finish();
         }
     }
 
     /// The body where order is not looked at: each closure has a key of its own.
     pub(super) fn count(&self) {
-        if self.next[0].0.fetch_add(1, Ordering::AcqRel) + 1 == self.each {
+        if self.next[0].count.fetch_add(1, Ordering::AcqRel) + 1 == self.each {
             self.finish();
         }
     }

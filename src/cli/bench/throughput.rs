@@ -42,9 +42,8 @@ fn tasks(took: Duration, n: u64) -> Vec<Row> {
 pub(super) fn handles(scale: Scale) -> Result<Vec<Row>, Failure> {
     let (n, engine) = (scale.of(SESSIONS), engine(Config::default())?);
     let (meter, handles) = (Meter::new(n, EACH), sessions(&engine, n)?);
-    let took = two(&meter, |producer| {
+    let took = two(meter, |producer| {
         rounds(producer, n, EACH, |s, j| {
-            let meter = Arc::clone(&meter);
             Ok(handles[s as usize].fire(move |_| meter.ran(s, j))?)
         })
     })?;
@@ -57,9 +56,8 @@ pub(super) fn keys(scale: Scale) -> Result<Vec<Row>, Failure> {
     let (n, engine) = (scale.of(SESSIONS), engine(Config::default())?);
     let keys: Vec<String> = (0..n).map(|s| format!("session-{s}")).collect();
     let meter = Meter::new(n, EACH);
-    let took = two(&meter, |producer| {
+    let took = two(meter, |producer| {
         rounds(producer, n, EACH, |s, j| {
-            let meter = Arc::clone(&meter);
             Ok(engine.fire("main", &keys[s as usize], move |_| meter.ran(s, j))?)
         })
     })?;
@@ -71,10 +69,9 @@ pub(super) fn keys(scale: Scale) -> Result<Vec<Row>, Failure> {
 pub(super) fn receipts(scale: Scale) -> Result<Vec<Row>, Failure> {
     let (n, engine) = (scale.of(SESSIONS), engine(Config::default())?);
     let (meter, handles) = (Meter::new(n, EACH), sessions(&engine, n)?);
-    let took = two(&meter, |producer| {
+    let took = two(meter, |producer| {
         let mut receipts = Vec::with_capacity(n as usize);
         rounds(producer, n, EACH, |s, j| {
-            let meter = Arc::clone(&meter);
             let receipt = handles[s as usize].enqueue(move |_| meter.ran(s, j))?;
             // The newest receipts are kept: a host looks at them later.
             if receipts.len() == receipts.capacity() {
@@ -93,17 +90,16 @@ pub(super) fn messages(scale: Scale) -> Result<Vec<Row>, Failure> {
     let n = scale.of(SESSIONS);
     let engine = engine(Config::default().with_queue(|queue| queue.cap = 1000))?;
     let meter = Meter::new(n, EACH);
-    let counted = Arc::clone(&meter);
     engine.on_run_any(HandlerOptions::default(), move |run| {
         let part = run.batch().messages().next().ok_or("a batch has a message")?;
         let number = part.message().text().parse()?;
         let session = run.key().strip_prefix("session-").ok_or("a key")?.parse()?;
-        counted.ran(session, number);
+        meter.ran(session, number);
         Ok(Reply::from(""))
     })?;
     let keys: Vec<Arc<str>> = (0..n).map(|s| format!("session-{s}").into()).collect();
     let texts: Vec<String> = (0..EACH).map(|j| j.to_string()).collect();
-    let took = two(&meter, |producer| {
+    let took = two(meter, |producer| {
         rounds(producer, n, EACH, |s, j| {
             let text = texts[j as usize].as_str();
             let message = Message::new(Arc::clone(&keys[s as usize]), text);
@@ -121,7 +117,6 @@ pub(super) fn hot(scale: Scale) -> Result<Vec<Row>, Failure> {
     let (meter, handle) = (Meter::new(1, n), engine.session("hot")?);
     let began = Instant::now();
     for j in 0..n {
-        let meter = Arc::clone(&meter);
         handle.fire(move |_| meter.ran(0, j))?;
     }
     meter.wait()?;
@@ -133,12 +128,11 @@ pub(super) fn hot(scale: Scale) -> Result<Vec<Row>, Failure> {
 /// Fires one closure for each key, from two threads.
 fn once_each(engine: &Engine, n: u32) -> Result<Duration, Failure> {
     let meter = Meter::new(n, 1);
-    two(&meter, |producer| {
+    two(meter, |producer| {
         let mut key = String::new();
         rounds(producer, n, 1, |s, j| {
             key.clear();
             write!(key, "session-{s}")?;
-            let meter = Arc::clone(&meter);
             Ok(engine.fire("main", &key, move |_| meter.ran(s, j))?)
         })
     })
@@ -165,14 +159,13 @@ pub(super) fn wide(scale: Scale) -> Result<Vec<Row>, Failure> {
 const MOST: u32 = 50_000;
 
 /// Keys through an engine, each used once; `first` is the number of the first.
-fn stream(engine: &Engine, first: u32, n: u32) -> Result<Arc<Meter>, Failure> {
+fn stream(engine: &Engine, first: u32, n: u32) -> Result<&'static Meter, Failure> {
     let meter = Meter::new(1, n);
     let mut key = String::new();
     for s in first..first + n {
         key.clear();
         write!(key, "session-{s}")?;
-        let counted = Arc::clone(&meter);
-        engine.fire("main", &key, move |_| counted.count())?;
+        engine.fire("main", &key, move |_| meter.count())?;
         if s % 1024 == 0 {
             while engine.stats().pending > u64::from(MOST) {
                 std::thread::yield_now();
@@ -233,9 +226,8 @@ pub(super) fn work(scale: Scale) -> Result<Vec<Row>, Failure> {
     let turn = turn();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let turns = (10_000.0 / turn) as u64;
-    let took = two(&meter, |producer| {
+    let took = two(meter, |producer| {
         rounds(producer, n, OF_EACH, |s, j| {
-            let meter = Arc::clone(&meter);
             Ok(handles[s as usize].fire(move |_| {
                 black_box(spin(turns));
                 meter.ran(s, j);
@@ -261,7 +253,6 @@ pub(super) fn backlog(scale: Scale, live: u32) -> Result<Vec<Row>, Failure> {
     let began = Instant::now();
     for number in 0..of_each {
         for (s, handle) in (0..live).zip(&handles) {
-            let meter = Arc::clone(&meter);
             handle.fire(move |_| meter.ran(s, number))?;
         }
     }
