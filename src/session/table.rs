@@ -4,7 +4,7 @@
 //! that lock, a session with one reference (the table's) has no work, claim, ticket, timer entry or
 //! handle: it is idle, and goes. There is no flag to get wrong. P10.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, RandomState};
 
 use hashbrown::HashTable;
 
@@ -12,6 +12,7 @@ use super::backlog::Code;
 use super::session::Session;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, Padded};
+use crate::time::Clock;
 
 const SHARDS: usize = 256;
 /// Entries that each insert looks at, to retire them.
@@ -23,21 +24,41 @@ struct Shard<C> {
     hand: usize,
 }
 
+/// How keys are spread over the shards.
+enum Spread {
+    /// Seeded: keys come from outside, and must not choose their buckets.
+    Seeded(RandomState),
+    /// With a clock that is turned by hand everything comes in the same order each time.
+    Same(BuildHasherDefault<DefaultHasher>),
+}
+
+impl Spread {
+    #[inline]
+    fn hash(&self, key: impl Hash) -> u64 {
+        match self {
+            Self::Seeded(hasher) => hasher.hash_one(key),
+            Self::Same(hasher) => hasher.hash_one(key),
+        }
+    }
+}
+
 /// All sessions of an engine.
 pub(crate) struct Table<C> {
     shards: Box<[Padded<Mutex<Shard<C>>>]>,
-    /// Seeded: keys come from outside, and must not choose their buckets.
-    hasher: RandomState,
+    spread: Spread,
     /// Serial numbers, drawn once a session.
     serials: AtomicU64,
 }
 
 impl<C: Code> Table<C> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clock: &Clock) -> Self {
         let shard = || Padded(Mutex::new(Shard { sessions: HashTable::new(), hand: 0 }));
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::new(),
+            spread: match clock {
+                Clock::Real(_) => Spread::Seeded(RandomState::new()),
+                Clock::Manual(_) => Spread::Same(BuildHasherDefault::default()),
+            },
             serials: AtomicU64::new(1),
         }
     }
@@ -53,7 +74,7 @@ impl<C: Code> Table<C> {
     }
 
     fn session_by(&self, key: &str, own: impl FnOnce() -> Arc<str>) -> Arc<Session<C>> {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.spread.hash(key);
         let mut retired = [None, None];
         let mut guard = self.shards[shard_of(hash)].0.lock();
         let shard = &mut *guard;
@@ -71,7 +92,7 @@ impl<C: Code> Table<C> {
     /// A session of its own for one closure without a key: found by walks only.
     pub(crate) fn loose(&self, key: &Arc<str>) -> Arc<Session<C>> {
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
-        let hash = self.hasher.hash_one(serial);
+        let hash = self.spread.hash(serial);
         let session = Arc::new(Session::new(Arc::clone(key), hash, serial));
         let mut retired = [None, None];
         let mut shard = self.shards[shard_of(hash)].0.lock();
@@ -83,7 +104,7 @@ impl<C: Code> Table<C> {
 
     /// The session of this key, if it has one: asking makes none.
     pub(crate) fn existing(&self, key: &str) -> Option<Arc<Session<C>>> {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.spread.hash(key);
         let shard = self.shards[shard_of(hash)].0.lock();
         shard.sessions.find(hash, |s| s.hash == hash && *s.key == *key).cloned()
     }
@@ -176,7 +197,7 @@ mod tests {
 
     #[test]
     fn p10_sessions_that_nobody_holds_go_with_the_next_inserts_and_the_sweep_takes_the_rest() {
-        let table: Table<u64> = Table::new();
+        let table: Table<u64> = Table::new(&Clock::real());
         let kept = table.session("kept");
         for n in 0..100_000 {
             drop(table.session(&format!("key {n}")));
@@ -191,7 +212,7 @@ mod tests {
 
     #[test]
     fn asking_for_a_session_makes_none() {
-        let table: Table<u64> = Table::new();
+        let table: Table<u64> = Table::new(&Clock::real());
         assert!(table.existing("k").is_none());
         assert_eq!(table.len(), 0);
     }
