@@ -285,13 +285,17 @@ impl World {
         };
         let engine = self.seam.engine.clone();
         let answer = match (&key, fired) {
-            (Some(key), true) => {
-                engine.fire(lane, key, |run| drop(once(code)(run))).map(|()| Handle::Fired)
-            }
+            (Some(key), true) => engine
+                .fire(lane, key, |run| {
+                    let _ = once(code)(run);
+                })
+                .map(|()| Handle::Fired),
             (Some(key), false) => engine.enqueue(lane, key, once(code)).map(Handle::Code),
-            (None, true) => {
-                engine.fire_keyless(lane, |run| drop(once(code)(run))).map(|()| Handle::Fired)
-            }
+            (None, true) => engine
+                .fire_keyless(lane, |run| {
+                    let _ = once(code)(run);
+                })
+                .map(|()| Handle::Fired),
             (None, false) => engine.enqueue_keyless(lane, once(code)).map(Handle::Code),
         };
         drop(engine);

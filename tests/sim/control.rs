@@ -257,15 +257,20 @@ impl World {
 
     /// Everything that waits is returned, and every run is told to stop.
     fn all_end(&mut self, cause: Cause) {
-        let open: Vec<usize> = self.truth.open.iter().copied().collect();
-        for n in open {
-            self.unfinished.insert(n);
-            if matches!(self.truth.msgs[n].at, At::Waits | At::Retry) {
-                self.must.push((n, vec![Fate::Returned]));
-            }
-        }
         let lives: Vec<_> = self.truth.lives.keys().copied().collect();
         lives.into_iter().for_each(|run| self.truth.stops(run, cause));
+        let open: Vec<usize> = self.truth.open.iter().copied().collect();
+        for n in open {
+            self.truth.unfinished.insert(n);
+            let msg = &self.truth.msgs[n];
+            if matches!(msg.at, At::Waits | At::Retry) {
+                // Whether a child hears of the end first, or of its parent's, is nobody's promise.
+                let child = if msg.at == At::Waits { Fate::Withdrawn } else { Fate::Ran };
+                let fates = [Fate::Returned, child];
+                let alone = !msg.withdrawable;
+                self.must.push((n, fates[..2 - usize::from(alone)].to_vec()));
+            }
+        }
     }
 
     pub fn drain(&mut self) -> Check {

@@ -42,7 +42,12 @@ impl World {
             Some(Notice::Ready(run)) => self.ready(run)?,
             Some(Notice::Steer(run)) => {
                 self.note(format!("told: a steer waits for run {run}"));
-                self.truth.lives.get_mut(&run).ok_or("a notice of no run")?.steer_due = false;
+                // Of an abandoned run, what was unread may still be told.
+                match self.truth.lives.get_mut(&run) {
+                    Some(live) => live.steer_due = false,
+                    None if self.truth.fenced.contains(&run) => {}
+                    None => return Err(format!("a notice of run {run}, which is over")),
+                }
             }
             Some(Notice::Stop(run, cause)) => {
                 self.note(format!("told: run {run} is stopped, {cause}"));
@@ -55,7 +60,8 @@ impl World {
             }
             Some(Notice::Waited(run)) => {
                 self.note(format!("told: run {run} has waited"));
-                let live = self.truth.lives.get_mut(&run).ok_or("a notice of no run")?;
+                let live =
+                    self.truth.lives.get_mut(&run).ok_or("a notice of a run that is over")?;
                 (live.waits, live.lent) = (0, false);
             }
             Some(Notice::Settled(n)) => self.told(usize::try_from(n).expect("a label"))?,
@@ -203,7 +209,7 @@ impl World {
 
     /// What a stop, or the end of the engine, has decided while it was in a run's hands.
     fn cleared(&self, n: usize) -> Option<Fate> {
-        if self.unfinished.contains(&n) || self.truth.door == Door::Over {
+        if self.truth.unfinished.contains(&n) || self.truth.door == Door::Over {
             return Some(Fate::Returned);
         }
         self.truth.msgs[n].stopped.then_some(Fate::Withdrawn)
@@ -322,6 +328,7 @@ impl World {
         }
         if how == How::Abandoned {
             live.stop = live.stop.or(Some(Cause::Abandon));
+            self.truth.fenced.insert(run);
         }
         let mine = |n: &usize| self.truth.msgs[*n].steers == Some(run);
         let taken: Vec<usize> =
@@ -351,7 +358,7 @@ impl World {
             return;
         }
         if fates.contains(&Fate::Returned) {
-            self.unfinished.extend(&live.batch);
+            self.truth.unfinished.extend(&live.batch);
         }
         if how != How::Abandoned {
             self.answers.push((live.batch.clone(), 1));

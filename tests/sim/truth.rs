@@ -150,6 +150,10 @@ pub struct Truth {
     pub arrivals: BTreeSet<String>,
     /// Messages that somebody may have lost sight of: the journal could not be written.
     pub blurred: bool,
+    /// What was pending when a drain was over, or a close began.
+    pub unfinished: BTreeSet<usize>,
+    /// Runs that were abandoned.
+    pub fenced: BTreeSet<RunId>,
 }
 
 impl Truth {
@@ -317,7 +321,9 @@ impl Truth {
             }
             (Fate::Withdrawn, At::Waits | At::Taken) => msg.withdrawable,
             (Fate::Expired, At::Waits | At::Taken) => over,
-            (Fate::Returned, _) => self.door == Door::Over || self.blurred,
+            (Fate::Returned, _) => {
+                self.door == Door::Over || self.blurred || self.unfinished.contains(&n)
+            }
             _ => false,
         };
         if fits {

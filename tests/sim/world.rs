@@ -65,7 +65,6 @@ pub struct World {
     pub book: Option<Arc<Book>>,
     /// How many steps are open around this one.
     pub nested: u32,
-    pub unfinished: BTreeSet<usize>,
 }
 
 impl World {
@@ -87,6 +86,8 @@ impl World {
             max_batch: config.queue.max_batch,
             arrivals: BTreeSet::new(),
             blurred: false,
+            unfinished: BTreeSet::new(),
+            fenced: BTreeSet::new(),
         };
         Self {
             dice,
@@ -105,7 +106,6 @@ impl World {
             accepted: 0,
             book,
             nested: 0,
-            unfinished: BTreeSet::new(),
         }
     }
 
@@ -217,7 +217,7 @@ impl World {
                         && self.truth.msgs[n].is_open()
                     {
                         let returned =
-                            self.truth.door == Door::Over || self.unfinished.contains(&n);
+                            self.truth.door == Door::Over || self.truth.unfinished.contains(&n);
                         let fate = if returned { Fate::Returned } else { Fate::Withdrawn };
                         self.truth.ends(n, fate)?;
                     }
@@ -237,12 +237,7 @@ impl World {
                 Handle::Fired => None,
             };
             if let Some(fate) = fate {
-                if self.unfinished.contains(&n) && fate == Fate::Returned {
-                    self.truth.msgs[n].at = At::Gone(fate);
-                    self.truth.open.remove(&n);
-                } else {
-                    self.truth.ends(n, fate)?;
-                }
+                self.truth.ends(n, fate)?;
                 self.note(format!("  {n}: {fate}"));
                 continue;
             }
