@@ -79,7 +79,11 @@ impl World {
             message = message.with_source(Source { channel, ..Source::default() });
         }
         message = message.with_authority(authority.as_str());
-        let lane = if self.dice.percent(40) { self.dice.pick(&crate::plan::LANES) } else { "main" };
+        let lane = if self.dice.percent(self.plan.astray) {
+            self.dice.pick(&crate::plan::LANES)
+        } else {
+            "main"
+        };
         message = message.with_lane(lane);
         let mut plain = Msg {
             key: key.to_owned(),
@@ -103,6 +107,7 @@ impl World {
             watched: Told::NotWatched,
             handle: Handle::Fired,
             depth: 0,
+            interrupted: 0,
         };
         let mut expects = None;
         let message = self.season(message, &mut plain, &mut expects);
@@ -244,7 +249,7 @@ impl World {
             Reason::Draining => self.truth.door == Door::Draining && !spawned,
             Reason::Closed => self.truth.door == Door::Over,
             Reason::Isolated => spawned,
-            Reason::Journal => self.plan.journal,
+            Reason::Journal => self.truth.blurred,
             _ => false,
         };
         if fits { Ok(()) } else { Err(format!("refused: {refused}")) }

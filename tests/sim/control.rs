@@ -58,7 +58,8 @@ impl World {
             Handle::Fired => return Ok(()),
         };
         self.note(format!("{n} is withdrawn: {answer:?}"));
-        if answer != right {
+        let unseen = self.truth.blurred && answer == Withdrawn::Started;
+        if answer != right && !unseen {
             return Err(format!("withdrawing {n} answers {answer:?}, not {right:?}"));
         }
         if answer == Withdrawn::Withdrawn {
@@ -89,6 +90,9 @@ impl World {
         self.note(format!("stop {key}"));
         let live = self.truth.live_of(&key);
         let (stopped, waiting) = (self.seam.stop(&key), self.will_stop(&key));
+        if self.truth.blurred {
+            return Ok(());
+        }
         if stopped.withdrawn as usize != waiting || live.is_some() && stopped.run != live {
             return Err(format!("{stopped:?}: {waiting} waited, {live:?} ran"));
         }
@@ -104,6 +108,9 @@ impl World {
         match live {
             Some(run) => self.truth.stops(run, Cause::Interrupt),
             None => self.ends_retry(&key),
+        }
+        if self.truth.blurred {
+            return Ok(());
         }
         if live.is_some() && answer != live || answer.is_some() != (live.is_some() || retry) {
             return Err(format!("an interrupt of {key} answers {answer:?}, not {live:?}"));
@@ -345,17 +352,5 @@ impl World {
             }
         }
         Err("a closed port has notices for ever".to_owned())
-    }
-
-    pub fn crash(&mut self) -> Check {
-        Ok(())
-    }
-
-    pub fn journal(&mut self) -> Check {
-        Ok(())
-    }
-
-    fn mend(&mut self) -> Check {
-        Ok(())
     }
 }

@@ -101,6 +101,8 @@ pub struct Plan {
     pub sources: u64,
     /// In how many of a hundred messages there is something unusual.
     pub spice: u64,
+    /// In how many of a hundred messages another lane than `main` is named.
+    pub astray: u64,
     weights: Vec<(Step, u64)>,
 }
 
@@ -110,7 +112,7 @@ fn ms(ms: u64) -> Duration {
 
 impl Plan {
     pub fn new(dice: &mut Dice) -> Self {
-        let journal = cfg!(feature = "journal") && dice.percent(0);
+        let journal = cfg!(feature = "journal") && dice.percent(20);
         let weights = STEPS.iter().filter(|(step, _)| {
             let on_paper = matches!(step, Step::Crash | Step::Journal);
             let chosen = ALWAYS.contains(step) || !dice.percent(25);
@@ -131,6 +133,7 @@ impl Plan {
             authorities: 1 + dice.below(2),
             sources: dice.below(3),
             spice: dice.pick(&[0, 5, 20, 50]),
+            astray: dice.pick(&[0, 10, 60]),
             weights,
         }
     }

@@ -15,7 +15,7 @@ pub enum How {
 }
 
 /// The label in a text.
-fn label(text: &str) -> usize {
+pub fn label(text: &str) -> usize {
     text.strip_prefix('n').and_then(|n| n.parse().ok()).expect("a text of the simulator's")
 }
 

@@ -249,6 +249,7 @@ impl Seam {
         {
             left.erase(Table::Messages, first);
         }
+        // Whoever waits for the old one waits for nothing.
         let parts = &mut SeamParts { config, clock: &self.clock, paper: Some(&left) };
         let engine = start(parts);
         let (port, woken) = open(&engine, config, steerable);

@@ -67,6 +67,8 @@ pub struct Msg {
     pub handle: Handle,
     /// Levels of runs above it.
     pub depth: u32,
+    /// Crashes that it was in the middle of.
+    pub interrupted: u32,
 }
 
 impl Msg {
@@ -87,9 +89,10 @@ impl Msg {
         }
     }
 
-    /// Whether both may be messages of one batch.
-    pub fn merges_with(&self, other: &Self) -> bool {
-        let collects = |m: &Self| m.mode == Mode::Collect && m.rank() == 2 && !m.is_code();
+    /// Whether both may be messages of one batch. A leading window merges what comes in any mode.
+    pub fn merges_with(&self, other: &Self, leading: bool) -> bool {
+        let mode = |m: &Self| m.mode == Mode::Collect || leading && m.mode != Mode::Interrupt;
+        let collects = |m: &Self| mode(m) && m.rank() == 2 && !m.is_code();
         let like =
             |m: &Self| (m.lane.clone(), m.authority.clone(), m.source, m.attempts, m.deadline);
         collects(self) && collects(other) && like(self) == like(other)
@@ -146,6 +149,7 @@ pub struct Truth {
     pub now: u64,
     pub steer_rounds: u32,
     pub max_batch: u32,
+    pub leading: bool,
     /// Keys to which something came in this step: something there may give way.
     pub arrivals: BTreeSet<String>,
     /// Messages that somebody may have lost sight of: the journal could not be written.
@@ -230,12 +234,14 @@ impl Truth {
         }
         let retry = self.all(key, At::Retry);
         let line = self.line(key);
-        if retry.is_empty() {
+        if self.blurred {
+            // What the journal refused to start is a frozen batch that nobody has seen.
+        } else if retry.is_empty() {
             self.is_first(run, &line, batch)?;
         } else if line.first().is_some_and(|n| self.msgs[*n].rank() == 0) || batch != retry {
             return Err(format!("P2: run {run}: {batch:?} before the retry of {retry:?}"));
         }
-        if (attempt == 1) != retry.is_empty() {
+        if !self.blurred && (attempt == 1) != retry.is_empty() {
             return Err(format!("run {run} is attempt {attempt}, and {retry:?} is to be retried"));
         }
         if let Some(wrong) = batch.iter().find(|n| self.msgs[**n].lane != lane) {
@@ -252,7 +258,7 @@ impl Truth {
             return Err(format!("P2: run {run} starts {batch:?}, and {line:?} wait in this order"));
         }
         let first = &self.msgs[batch[0]];
-        let merges = batch[1..].iter().all(|n| first.merges_with(&self.msgs[*n]));
+        let merges = batch[1..].iter().all(|n| first.merges_with(&self.msgs[*n], self.leading));
         if !merges || batch.len() > self.max_batch as usize {
             return Err(format!("P2: {batch:?} are no batch"));
         }
@@ -314,7 +320,8 @@ impl Truth {
         let over = msg.expires.is_some_and(|at| at <= self.now);
         let fits = match (fate, msg.at) {
             (Fate::Ran, At::Started(_) | At::Retry) => true,
-            (Fate::Parked, At::Started(_) | At::Retry) => msg.attempts > 1 || self.blurred,
+            (Fate::Ran | Fate::Parked, At::Waits) => self.blurred,
+            (Fate::Parked, At::Started(_) | At::Retry) => msg.attempts > 1 || msg.interrupted >= 3,
             (Fate::Steered, At::Taken) => !msg.seen,
             (Fate::Dropped, At::Waits) => {
                 msg.rank() == 2 && !msg.is_code() && self.arrivals.contains(&msg.key)
