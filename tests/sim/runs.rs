@@ -115,6 +115,7 @@ impl World {
             steer_due: false,
             inbox: if self.plan.steerable { Inbox::Open } else { Inbox::Never },
             rounds: 0,
+            taking: false,
             deadline,
             waits: 0,
             lent: false,
@@ -166,7 +167,8 @@ impl World {
         if found.is_empty() {
             return Ok(());
         }
-        self.truth.lives.get_mut(&id).expect("it lives").rounds += 1;
+        let live = self.truth.lives.get_mut(&id).expect("it lives");
+        (live.rounds, live.taking) = (live.rounds + 1, true);
         for n in &found {
             self.truth.msgs[*n].at = At::Taken;
         }
@@ -178,6 +180,9 @@ impl World {
             }
         }
         self.nested -= 1;
+        if let Some(live) = self.truth.lives.get_mut(&id) {
+            live.taking = false;
+        }
         if self.dice.percent(70) {
             self.commit(id, taken, &found)
         } else {
