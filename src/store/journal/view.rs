@@ -135,8 +135,9 @@ impl JournalView {
             Data::Copy(copy) => copy.begin_read(),
         };
         let transaction = transaction.map_err(|error| damaged(&self.name, &error))?;
-        let tables = transaction.list_tables().map_err(|error| damaged(&self.name, &error))?;
-        Ok((transaction, tables.count()))
+        let tables = transaction.list_tables().map(Iterator::count);
+        let tables = tables.map_err(|error| damaged(&self.name, &error))?;
+        Ok((transaction, tables))
     }
 
     /// The path of the journal.
