@@ -122,6 +122,8 @@ impl World {
             return Err(format!("P11: {n} comes back, and it is {:?}", self.truth.msgs[n].at));
         }
         let msg = &mut self.truth.msgs[n];
+        // Its end was never written down: for the journal, its run was in progress.
+        msg.interrupted += u32::from(!msg.is_open());
         let started = past.attempt > 0;
         if msg.is_open() && !self.truth.blurred && started != (msg.at == At::Retry) {
             return Err(format!("P11: {n} is {:?}, and comes back with {past:?}", msg.at));
