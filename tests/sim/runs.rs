@@ -55,10 +55,7 @@ impl World {
             }
             Some(Notice::Waited(run)) => {
                 self.note(format!("told: run {run} has waited"));
-                // A wait that began before it was read: of that one, another will tell.
-                if !self.waits_again(run) {
-                    self.heard(run, |live| (live.waits, live.lent) = (0, false))?;
-                }
+                self.heard(run, |live| (live.waits, live.lent) = (0, false))?;
             }
             Some(Notice::Settled(n)) => self.told(usize::try_from(n).expect("a label"))?,
             Some(Notice::Closed) if self.truth.door == Door::Over => return Ok(false),
@@ -75,16 +72,6 @@ impl World {
             None => return Err(format!("a notice of run {run}, which is over")),
         }
         Ok(())
-    }
-
-    /// Whether nobody but those that surely execute has a slot of this run's lane.
-    fn waits_again(&self, run: RunId) -> bool {
-        let Some(live) = self.truth.lives.get(&run).filter(|live| live.waits > 1) else {
-            return false;
-        };
-        let lanes = self.seam.engine.stats().lanes;
-        let executing = lanes.iter().find(|l| l.name == live.lane).map_or(0, |l| l.executing);
-        executing <= self.truth.executing(&live.lane)
     }
 
     fn told(&mut self, n: usize) -> Check {
@@ -434,7 +421,10 @@ impl World {
     pub fn wait(&mut self) -> Check {
         let Some(run) = self.hand() else { return Ok(()) };
         let open: Vec<usize> = self.truth.open.iter().copied().collect();
-        let n = if open.is_empty() { None } else { Some(self.dice.pick(&open)) };
+        // One wait at a time: a notice of the first that is still unread would be taken for one of
+        // both.
+        let waits = self.truth.lives[&run.id()].waits > 0;
+        let n = if open.is_empty() || waits { None } else { Some(self.dice.pick(&open)) };
         if let Some(n) = n {
             let answer = match &self.truth.msgs[n].handle {
                 Handle::Message(receipt) => run.wait_begin(receipt),
