@@ -148,15 +148,16 @@ impl<'a> Execution<'a> {
             Work::Closure(_) => None,
         };
         match (run.renew(started), batch) {
-            (Some(Closure::Fire(code)), _) => {
-                let came = caught::call(|| code(run));
-                (came.map_or_else(panicked, |()| End::Done(None)), Due::Fired)
-            }
-            (Some(Closure::Task(task)), _) => {
-                let came = caught::call(|| task.call(run));
-                let end = came.map_or_else(panicked, |()| End::Done(None));
-                (end, Due::Task(Closure::Task(task)))
-            }
+            (Some(code), _) => match code.as_task() {
+                None => {
+                    let came = caught::call(|| code.call(run));
+                    (came.map_or_else(panicked, |()| End::Done(None)), Due::Fired)
+                }
+                Some(task) => {
+                    let came = caught::call(|| task.call(run));
+                    (came.map_or_else(panicked, |()| End::Done(None)), Due::Task(code))
+                }
+            },
             (None, Some(batch)) => {
                 run.transcribe_start();
                 (self.handle(run), Due::Batch(batch))

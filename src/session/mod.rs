@@ -31,7 +31,7 @@ mod token;
 mod transcribe;
 mod window;
 
-pub(crate) use backlog::Code;
+pub(crate) use backlog::{Code, Kept};
 pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
 pub(crate) use door::{Door, LANES_MAX, Side, Ticket};

@@ -138,10 +138,8 @@ impl<C: Code> Machine<C> {
         let (outcome, cause) = Self::outcome(live, end);
         let fate = Self::fate_of_stopped(outcome, cause).unwrap_or(Fate::Ran);
         self.settled += 1;
-        if let Held::Closure(code) = &live.held
-            && let Some(standing) = code.standing()
-        {
-            standing.put(Place::Settled);
+        if let Held::Closure(kept) = &live.held {
+            kept.standing().put(Place::Settled);
         }
         if cx.listening {
             let run = live.id;
@@ -354,14 +352,12 @@ impl<C: Code> Machine<C> {
             Held::Messages(batch) => {
                 self.give_batch_fate(cx, &mut next, &batch, fate, (run, Outcome::Stopped, None));
             }
-            Held::Closure(code) => {
+            Held::Closure(kept) => {
                 self.settled += 1;
-                if let Some(standing) = code.standing() {
-                    standing.put(Place::Settled);
-                }
+                kept.standing().put(Place::Settled);
                 self.note_closure(cx, &mut next, live.number, fate, run);
                 next.effects().settled.push(Settlement {
-                    item: Item::Closure(code),
+                    item: Item::Closure(kept.back()),
                     fate,
                     run: Some(run),
                     outcome: Some(Outcome::Stopped),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::spec::{Spec, ms};
 use crate::config::{Inbound, Queue};
 use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Priority};
-use crate::session::backlog::{Code, Item};
+use crate::session::backlog::{Code, Item, Kept};
 use crate::session::cell::{Cell, Place, Standing};
 use crate::session::live::{Held, Inbox};
 use crate::session::machine::{Cx, Door, Machine, Phase};
@@ -24,8 +24,18 @@ impl Code for Job {
         Some(&self.0)
     }
 
-    fn keep(&self) -> Option<Self> {
-        Some(self.clone())
+    fn keep(&self) -> Option<Arc<dyn Kept<Self>>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+impl Kept<Self> for Job {
+    fn standing(&self) -> &Standing {
+        &self.0
+    }
+
+    fn back(self: Arc<Self>) -> Self {
+        Self::clone(&self)
     }
 }
 
