@@ -128,20 +128,22 @@ fn closure(
     session: &Arc<Session>,
     code: Closure,
 ) -> Result<Landed, Refused<()>> {
+    let mut code = Some(code);
     may_leave(shared, door)
         .and_then(|()| take_room(shared, 0))
         .map_err(|no| hand_back(shared, no))?;
     let origin = if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
-    let clock = code.as_task().is_some().then(|| shared.now());
+    let timed = code.as_ref().is_some_and(|code| code.as_task().is_some());
+    let clock = timed.then(|| shared.now());
     let answer = shared.transition_lazily(session, clock, |m, cx| {
-        m.admit_closure(code, door.id, Priority::Normal, origin, cx)
+        m.admit_closure(&mut code, door.id, Priority::Normal, origin, cx)
     });
     match answer {
         Ok(landed) => {
             shared.counters.add(Count::Accepted, 1);
             Ok(landed)
         }
-        Err((NotAdmitted { reason, detail }, code)) => {
+        Err(NotAdmitted { reason, detail }) => {
             give_room(shared, 0);
             // P7: the host's code is dropped outside the lock.
             caught::let_go(code);

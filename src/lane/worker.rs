@@ -132,7 +132,7 @@ impl Worker {
     fn slice(
         &mut self,
         mut run: Run,
-        mut started: Started<Closure>,
+        started: Started<Closure>,
         ticket: &Ticketed,
         begun: Moment,
     ) -> Slot {
@@ -140,22 +140,21 @@ impl Worker {
         let staff = Arc::clone(&self.staff);
         let mut execution = Execution::new(&staff, &shared, &door, begun);
         let mut runs = 0;
-        loop {
+        let mut place = Some(started);
+        while let Some(started) = &place {
             runs += 1;
             let goes_on = runs < SLICE_RUNS
                 && execution.now.since(begun) < SLICE_TIME
                 && self.lane_has_room();
             self.last = Some(started.run);
             let slice = goes_on.then(|| (ticket, self.next_run_id()));
-            match execution.run(&mut run, started, slice) {
-                After::Next(next) => {
-                    self.run_ids.start += 1;
-                    started = next;
-                }
-                After::Over(_) => return Slot::Mine,
-                After::Replaced => return Slot::Gone,
+            if let After::Replaced = execution.run(&mut run, &mut place, slice) {
+                return Slot::Gone;
             }
+            // The id was for the next run, if there is one.
+            self.run_ids.start += u64::from(place.is_some());
         }
+        Slot::Mine
     }
 
     /// A slice ends early where the lane is paused or lowered, or a resumer waits.
