@@ -10,6 +10,9 @@ use crate::time::Moment;
 
 /// Whoever must hear of the end of a run.
 pub(super) trait Due {
+    /// Whether telling it calls nothing of the host's: then the session's ticket may wait for it.
+    const QUIET: bool = false;
+
     /// Said as soon as the session's lock is free, before another worker can tell of its next start.
     fn ended(&self, _run: &Run, _shared: &Shared, _finished: &Finished, _now: Moment) {}
 
@@ -21,6 +24,8 @@ pub(super) trait Due {
 pub(super) struct Fired;
 
 impl Due for Fired {
+    const QUIET: bool = true;
+
     #[inline]
     fn tell(self, _: &Run, shared: &Shared, _: &Ended, fate: Fate) {
         shared.book(fate, 1, 0);

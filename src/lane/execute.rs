@@ -5,7 +5,7 @@ use super::due::{Asked, Due, Fired, Handled};
 use crate::model::{BoxError, Cause, Reply, RunId};
 use crate::run::{Closure, Run, Shared};
 use crate::session::{
-    Door, End, Finished, JournalError, Slice, SlotState, Started, Ticketed, Work, is_final,
+    Door, End, Finished, JournalError, Slice, SlotState, Started, Tag, Ticketed, Work, is_final,
 };
 use crate::sync::{Arc, caught};
 use crate::time::Moment;
@@ -13,9 +13,10 @@ use crate::watch::Count;
 
 /// Whether a worker goes on after a run.
 pub(super) enum After {
-    /// The session's next run has started in the same slice, or it has its ticket again, or rests.
-    /// A pulled run may have lent its slot.
-    Over(SlotState),
+    /// The session's next run has started in the same slice, or it rests, or it has its ticket
+    /// again; if it is here, whoever has executed the run must issue it. A pulled run may have
+    /// lent its slot.
+    Over { slot: SlotState, ticket: Option<Tag> },
     /// The run was abandoned: this worker was replaced, and its slot is another's.
     Replaced,
 }
@@ -195,11 +196,11 @@ impl<'a> Execution<'a> {
 
     /// Ends a run, in one step with the start of the next if the slice goes on.
     #[inline]
-    fn finish(
+    fn finish<D: Due>(
         &mut self,
         run: &Run,
         end: &End,
-        due: impl Due,
+        due: D,
         timed: bool,
         slice: Option<Slice<'_, Closure>>,
     ) -> After {
@@ -207,12 +208,17 @@ impl<'a> Execution<'a> {
         let id = run.id();
         run.session().ended(id.get());
         let now = self.now;
-        let finished = self.shared.transition_then(
+        let (finished, mut ticket) = self.shared.transition_holding(
             run.session(),
             now,
             |machine, cx| machine.finish(id, end, slice, cx),
             |finished| due.ended(run, self.shared, finished, now),
         );
+        if !D::QUIET
+            && let Some(tag) = ticket.take()
+        {
+            self.shared.issue(run.session(), tag, now);
+        }
         match finished {
             Finished::Stale => {
                 caught::let_go(due);
@@ -227,7 +233,7 @@ impl<'a> Execution<'a> {
                     due.tell(run, self.shared, &ended, fate);
                     self.shared.nudge_drain();
                 }
-                After::Over(ended.slot)
+                After::Over { slot: ended.slot, ticket }
             }
         }
     }

@@ -91,7 +91,7 @@ impl OwnedRun {
         let door = run.door();
         let mut execution = Execution::new(&port.staff, &port.shared, door, port.shared.now());
         let answer = match execution.finish_batch(run, end, None) {
-            After::Over(slot) => {
+            After::Over { slot, .. } => {
                 if slot == SlotState::Lent {
                     // What it waited for, it waits for no more.
                     port.staff.crew.waits.forget(run.session().serial, run.id());

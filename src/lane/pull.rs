@@ -85,6 +85,9 @@ impl Port {
         // A slice of a port is one run long.
         let mut place = Some(started);
         let after = acting_as(Thread::Worker, own, || execution.run(&mut run, &mut place, None));
+        if let After::Over { ticket: Some(tag), .. } = after {
+            self.shared.issue(run.session(), tag, execution.now);
+        }
         // P10: its session is let go before the slot.
         drop(run);
         self.over(door, id, &after);
@@ -92,7 +95,7 @@ impl Port {
 
     fn over(&self, door: &Arc<Door<Closure>>, id: RunId, after: &After) {
         match after {
-            After::Over(slot) => self.free(door, *slot),
+            After::Over { slot, .. } => self.free(door, *slot),
             // Its slot is another's.
             After::Replaced => {}
         }

@@ -122,6 +122,11 @@ impl Run {
         }
     }
 
+    /// Whether nothing of the host's hangs on it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.rare.get().is_none() && self.batch.is_none()
+    }
+
     pub(super) fn rare(&self) -> &Rare {
         self.rare.get_or_init(Arc::default)
     }

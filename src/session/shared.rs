@@ -10,7 +10,7 @@ use super::due::What;
 use super::hooks::Hooks;
 use super::jots::{Ending, Jots};
 use super::machine::{Cx, Door as Open, Machine, Rules};
-use super::next::{Alarm, Effects, Next, Settlement};
+use super::next::{Alarm, Effects, Next, Settlement, Tag};
 use super::notes;
 use super::report::Reporting;
 use super::session::Session;
@@ -204,7 +204,23 @@ impl<C: Code> Shared<C> {
         step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
         then: impl FnOnce(&R),
     ) -> R {
-        let (next, answer) = {
+        let (answer, ticket) = self.transition_holding(session, now, step, then);
+        if let Some(tag) = ticket {
+            self.issue(session, tag, now);
+        }
+        answer
+    }
+
+    /// The same, but for the ticket, which its caller must issue.
+    #[inline]
+    pub(crate) fn transition_holding<R>(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        now: Moment,
+        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
+        then: impl FnOnce(&R),
+    ) -> (R, Option<Tag>) {
+        let (mut next, answer) = {
             let mut locked = session.lock();
             let rules = self.rules();
             let (mut next, answer) = step(&mut locked.machine, &self.cx(&rules, now));
@@ -212,8 +228,9 @@ impl<C: Code> Shared<C> {
             (next, answer)
         };
         then(&answer);
+        let ticket = next.ticket.take();
         self.act(session, now, next);
-        answer
+        (answer, ticket)
     }
 
     /// The same for fired closures, which read the clock only where somebody needs the time.
