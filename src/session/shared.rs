@@ -233,7 +233,7 @@ impl<C: Code> Shared<C> {
         (answer, ticket)
     }
 
-    /// The same for fired closures, which read the clock only where somebody needs the time.
+    /// The admission of a closure, which reads the clock only where somebody needs the time.
     #[inline]
     pub(crate) fn transition_lazily<R>(
         self: &Arc<Self>,
@@ -249,6 +249,9 @@ impl<C: Code> Shared<C> {
             let rules = self.rules();
             let (mut next, answer) = step(&mut locked.machine, &self.cx(&rules, now));
             self.number(&mut next);
+            if locked.machine.is_plain() {
+                locked.leaves_readers_alone();
+            }
             (next, answer, read)
         };
         // Each ticket is stamped, always.

@@ -230,7 +230,7 @@ impl<C: Code> Machine<C> {
         #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let number = cell.standing.number() as u32;
         let (lane, priority) = (cell.lane, cell.message.priority);
-        Entry { item: Item::Message(Arc::clone(cell)), number, lane, priority, joins }
+        Entry::new(Item::Message(Arc::clone(cell)), number, lane, priority, joins)
     }
 
     pub(super) fn note_admission(cell: &Arc<Cell>, landed: Landed, depth: u32, next: &mut Next<C>) {
@@ -312,7 +312,7 @@ impl<C: Code> Machine<C> {
         self.closures += 1;
         self.waiting[priority as usize] += 1;
         let item = Item::Closure(code);
-        self.backlog.push(Entry { item, number, lane, priority, joins: Joins::Nobody });
+        self.backlog.push(Entry::new(item, number, lane, priority, Joins::Nobody));
     }
 
     /// Whether the next closure needs the time: one in sixteen is timed, one at a time, and
