@@ -30,7 +30,8 @@ impl<C: Code> Session<C> {
             key,
             hash,
             serial,
-            machine: Mutex::new(Machine::new()),
+            // Serial numbers begin with 1.
+            machine: Mutex::new(Machine::new(serial.wrapping_sub(1))),
             signal: AtomicU64::new(0),
             armed: AtomicU64::new(0),
             executing: AtomicU64::new(0),

@@ -4,8 +4,9 @@
 //! that lock, a session with one reference (the table's) has no work, claim, ticket, timer entry or
 //! handle: it is idle, and goes. There is no flag to get wrong. P10.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
+use ahash::RandomState;
 use hashbrown::HashTable;
 
 use super::backlog::Code;
@@ -16,6 +17,8 @@ use crate::sync::{Arc, Mutex, Padded};
 const SHARDS: usize = 256;
 /// Entries that each insert looks at, to retire them.
 const LOOKS: usize = 2;
+/// So many a shard stay, idle or not: most keys come again, and the sweep takes the rest.
+const STAY: usize = 64;
 
 struct Shard<C> {
     sessions: HashTable<Arc<Session<C>>>,
@@ -37,7 +40,7 @@ impl<C: Code> Table<C> {
         let shard = || Padded(Mutex::new(Shard { sessions: HashTable::new(), hand: 0 }));
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::new(),
+            hasher: seeded(),
             serials: AtomicU64::new(1),
         }
     }
@@ -54,7 +57,7 @@ impl<C: Code> Table<C> {
 
     fn session_by(&self, key: &str, own: impl FnOnce() -> Arc<str>) -> Arc<Session<C>> {
         let hash = self.hasher.hash_one(key);
-        let mut retired = [None, None];
+        let mut retired = [const { None }; LOOKS];
         let mut guard = self.shards[shard_of(hash)].0.lock();
         let shard = &mut *guard;
         if let Some(found) = shard.sessions.find(hash, |s| s.hash == hash && *s.key == *key) {
@@ -73,7 +76,7 @@ impl<C: Code> Table<C> {
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
         let hash = self.hasher.hash_one(serial);
         let session = Arc::new(Session::new(Arc::clone(key), hash, serial));
-        let mut retired = [None, None];
+        let mut retired = [const { None }; LOOKS];
         let mut shard = self.shards[shard_of(hash)].0.lock();
         shard.look(&mut retired);
         shard.sessions.insert_unique(hash, Arc::clone(&session), |s| s.hash);
@@ -135,14 +138,24 @@ impl<C: Code> Table<C> {
     }
 }
 
+/// Seeds of the system's own, as `std` gets them.
+fn seeded() -> RandomState {
+    let std = std::hash::RandomState::new();
+    let [a, b, c, d] = [1, 2, 3, 4].map(|n: u64| std.hash_one(n));
+    RandomState::with_seeds(a, b, c, d)
+}
+
 fn shard_of(hash: u64) -> usize {
     // The table inside uses the low and the top bits.
     (hash >> 40) as usize % SHARDS
 }
 
 impl<C> Shard<C> {
-    /// Looks at two old entries and retires the idle ones among them.
+    /// Looks at two old entries and retires the idle ones among them, where there are many.
     fn look(&mut self, retired: &mut [Option<Arc<Session<C>>>; LOOKS]) {
+        if self.sessions.len() < STAY {
+            return;
+        }
         let buckets = self.sessions.num_buckets();
         let mut seen = 0;
         for _ in 0..buckets.min(16) {

@@ -1,6 +1,6 @@
 //! Admission: which place a message gets, and what gives way for it.
 
-use super::{Cx, Door, Expiry, Machine, Phase};
+use super::{Cx, Door, Expiry, LOTS, Machine, Phase};
 use crate::config::InForce;
 use crate::model::{Cause, Drop, Fallback, Fate, LaneId, Mode, Priority, Reason, RunId};
 use crate::session::backlog::{Code, Entry, Item, Joins};
@@ -305,7 +305,7 @@ impl<C: Code> Machine<C> {
         if let Some(standing) = code.standing() {
             standing.admit(self.accepted, cx.now);
             standing.put(Place::Queued);
-        } else if self.accepted.is_multiple_of(16) && self.sample.is_none() {
+        } else if self.is_drawn() {
             self.sample = Some(super::Sample { number, admitted: cx.now });
         }
         self.accepted += 1;
@@ -319,6 +319,11 @@ impl<C: Code> Machine<C> {
     /// whatever may be due is settled at the right moment.
     #[inline]
     pub(crate) fn wants_clock(&self) -> bool {
-        self.extra.is_some() || (self.accepted.is_multiple_of(16) && self.sample.is_none())
+        self.extra.is_some() || self.is_drawn()
+    }
+
+    #[inline]
+    fn is_drawn(&self) -> bool {
+        self.accepted % u64::from(LOTS) == u64::from(self.lot) && self.sample.is_none()
     }
 }

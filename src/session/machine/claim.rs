@@ -40,7 +40,7 @@ pub(crate) enum Claimed<C> {
 #[derive(Clone, Copy)]
 pub(crate) struct Ticketed {
     pub(crate) tag: Tag,
-    pub(crate) issued: Moment,
+    pub(crate) issued: Option<Moment>,
     /// Lane wait from which a warning is said.
     pub(crate) warning: Duration,
     /// Whether messages of this lane have a handler that takes steers.
@@ -70,7 +70,7 @@ impl<C: Code> Machine<C> {
             return (next, Claimed::Misfit);
         }
         if cx.listening {
-            let wait = cx.now.since(ticket.issued);
+            let wait = ticket.issued.map_or(Duration::ZERO, |at| cx.now.since(at));
             let (tag, notes) = (ticket.tag, &mut next.effects().notes);
             notes.push(Note::Dequeued { tag, wait });
             if wait > ticket.warning {

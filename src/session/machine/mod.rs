@@ -207,7 +207,10 @@ impl Tickets {
     }
 }
 
-/// One fire-and-forget closure in sixteen is timed: its number and its admission.
+/// One fire-and-forget closure in so many is timed.
+const LOTS: u8 = 16;
+
+/// A timed one: its number and its admission.
 #[derive(Clone, Copy)]
 struct Sample {
     number: u32,
@@ -220,6 +223,8 @@ struct Sample {
 #[repr(C)]
 pub(crate) struct Machine<C> {
     phase: Phase,
+    /// Which of sixteen fired closures is timed: sessions that live for one closure take turns.
+    lot: u8,
     /// Closures in the backlog; the rest of it are messages.
     closures: u32,
     /// What waits to run, by priority; a pending retry included.
@@ -241,9 +246,10 @@ pub(crate) struct Machine<C> {
 }
 
 impl<C: Code> Machine<C> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(lot: u64) -> Self {
         Self {
             phase: Phase::Idle,
+            lot: (lot % u64::from(LOTS)) as u8,
             tickets: Tickets::default(),
             backlog: Backlog::new(),
             live: None,
