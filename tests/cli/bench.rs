@@ -20,9 +20,21 @@ fn every_workload_runs_and_names_its_figures() {
     }
     figure("W3", "ns_session");
     figure("W4", "efficiency_pct");
+    figure("W3", "grown_MB");
     figure("W5", "p99_us");
-    figure("W6", "p999_us");
+    figure("W5", "bare_p99_us");
+    figure("W6", "max_us");
     figure("W7-1000", "total_ns");
+    figure("W7-100000", "growth");
+    figure("W8", "bytes_closure");
+    figure("W8", "bytes_message");
+    figure("W8", "bytes_session");
+    figure("steer", "p99_us");
+    figure("steer", "bare_p99_us");
+    figure("cancel", "message_growth");
+    figure("cancel", "child_10k_ns");
+    figure("threads", "worker_KiB");
+    figure("limits", "lb_ns");
     figure("keys", "after_MB");
 }
 
