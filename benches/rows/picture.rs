@@ -160,6 +160,8 @@ const WIDTH: f64 = 760.0;
 const LEFT: f64 = 150.0;
 const LONG: f64 = 380.0;
 const HIGH: f64 = 24.0;
+/// Bars of others are cut where they would be longer than so many of ours.
+const CUT: f64 = 4.0;
 
 fn draw(title: &str, panels: &[(&str, Vec<Bar>)], foot: &str) -> String {
     let mut body = String::new();
@@ -169,10 +171,7 @@ fn draw(title: &str, panels: &[(&str, Vec<Bar>)], foot: &str) -> String {
         y += 22.0;
         text(&mut body, 16.0, y, "panel", words);
         y += 8.0;
-        // An outlier does not make everybody else a dot: its line ends with an arrow's worth.
-        let most = bars.iter().map(|bar| bar.spread.max).fold(0.0, f64::max);
-        let median = bars.iter().map(|bar| bar.spread.median).fold(0.0, f64::max);
-        let full = most.min(1.6 * median).max(f64::MIN_POSITIVE);
+        let full = full(bars);
         for bar in bars {
             one(&mut body, y, bar, full);
             y += HIGH;
@@ -191,6 +190,15 @@ fn draw(title: &str, panels: &[(&str, Vec<Bar>)], foot: &str) -> String {
     )
 }
 
+/// What the longest bar stands for. Somebody far behind does not make a dot of everybody else: his
+/// bar is cut, and so is the line of an outlier.
+fn full(bars: &[Bar]) -> f64 {
+    let most = bars.iter().map(|bar| bar.spread.max).fold(0.0, f64::max);
+    let median = bars.iter().map(|bar| bar.spread.median).fold(0.0, f64::max);
+    let of_ours = bars.first().map_or(median, |bar| CUT * bar.spread.median);
+    most.min(1.6 * median.min(of_ours)).max(f64::MIN_POSITIVE)
+}
+
 fn one(body: &mut String, y: f64, bar: &Bar, full: f64) {
     let x = |value: f64| LEFT + (value / full).clamp(0.0, 1.0) * LONG;
     let color = match bar.kind {
@@ -207,6 +215,15 @@ fn one(body: &mut String, y: f64, bar: &Bar, full: f64) {
         "<rect x=\"{LEFT}\" y=\"{:.1}\" width=\"{long:.1}\" height=\"{high}\" fill=\"{color}\"/>",
         middle - high / 2.0
     );
+    if median > full {
+        let cut = LEFT + LONG - 20.0;
+        let _ = writeln!(
+            body,
+            "<path d=\"M{cut} {a} l4 -{b} h5 l-4 {b} z\" fill=\"#ffffff\"/>",
+            a = middle + high / 2.0 + 1.0,
+            b = high + 2.0,
+        );
+    }
     let mut label = number(median);
     if max > min {
         let _ = writeln!(

@@ -28,12 +28,13 @@ fn spread(spread: Spread) -> String {
 /// All figures, then the targets.
 pub fn table(samples: &Samples, verdicts: &[Verdict]) -> String {
     let mut text = String::new();
-    let mut last = "";
+    let mut last = ("", "");
     for (Figure { who, row, metric }, values) in samples.figures() {
         if let Some(figures) = Spread::of(values) {
-            let heading = if last == row { "" } else { row };
-            last = row;
-            let _ = writeln!(text, "{heading:<12}{who:<14}{metric:<18}{}", spread(figures));
+            let heading = if last.1 == row { "" } else { row };
+            let name = if last == (who, row) { "" } else { who };
+            last = (who, row);
+            let _ = writeln!(text, "{heading:<12}{name:<14}{metric:<18}{}", spread(figures));
         }
     }
     let _ = writeln!(text, "\n{:<12}{:<18}{:<34}target", "row", "figure", "came out at");

@@ -24,6 +24,8 @@ pub struct Figure<'a> {
 pub struct Samples {
     /// By who, row and metric: the value of each round that has one.
     all: BTreeMap<(String, String, String), BTreeMap<u32, f64>>,
+    /// Who and row, in the order of the plan.
+    cells: Vec<(String, String)>,
     /// Cores that others kept busy, process by process.
     pub foreign: Vec<f64>,
     pub failures: Vec<String>,
@@ -53,6 +55,10 @@ impl Spread {
 impl Samples {
     /// Runs one process and keeps what it says; a failure is kept, too, and the round goes on.
     pub fn take(&mut self, round: u32, peer: &Peer, row: &str, scale: f64) {
+        let cell = (peer.name.clone(), row.to_owned());
+        if !self.cells.contains(&cell) {
+            self.cells.push(cell);
+        }
         let watch = Watch::new();
         match run(peer, row, scale) {
             Ok(text) => {
@@ -91,9 +97,13 @@ impl Samples {
         Spread::of(both.collect())
     }
 
+    /// All figures, row by row in the order in which they were first measured.
     pub fn figures(&self) -> impl Iterator<Item = (Figure<'_>, Vec<f64>)> {
-        self.all.iter().map(|((who, row, metric), values)| {
-            (Figure { who, row, metric }, values.values().copied().collect())
+        self.cells.iter().flat_map(|(who, row)| {
+            let of = |name: &&(String, String, String)| (&name.0, &name.1) == (who, row);
+            self.all.iter().filter(move |(name, _)| of(name)).map(|((who, row, metric), values)| {
+                (Figure { who, row, metric }, values.values().copied().collect())
+            })
         })
     }
 

@@ -14,6 +14,17 @@ pub enum Against {
     Above(Figure<'static>),
 }
 
+impl Against {
+    /// Nothing beats what it is made of: such a figure says that the machine was busy.
+    fn is_beaten(self, value: f64) -> bool {
+        match self {
+            Self::Times(figure) => figure.metric.starts_with("bare_") && value < 0.8,
+            Self::Above(_) => value < 0.0,
+            Self::Itself => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub enum Bound {
     Most(f64),
@@ -57,20 +68,23 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// One word: `aim` is also `holds`.
+    /// In a word; `aim` is also `holds`.
     pub fn word(&self) -> &'static str {
-        match self.came.map(|came| came.median) {
-            None => "not measured",
-            Some(value) if !self.target.must.holds(value) => "MISSED",
-            Some(value) if self.target.aim.holds(value) => "aim",
-            Some(_) => "holds",
+        let Some(value) = self.came.map(|came| came.median) else { return "not measured" };
+        match self.target {
+            target if !target.must.holds(value) => "MISSED",
+            target if target.against.is_beaten(value) => "noise: better than the bare one",
+            target if target.aim.holds(value) => "aim",
+            Target { must: Free, .. } => "behind",
+            _ => "holds",
         }
     }
 
-    /// `0.31 x lb_ns of limits`, without the number.
+    /// `x limits lb_ns`, as it stands behind the number.
     pub fn against(&self) -> String {
         let named = |figure: Figure<'_>| match (figure.who, figure.row) {
             (OURS, row) if row == self.target.row => figure.metric.to_owned(),
+            (OURS, "limits") => format!("limits {}", figure.metric),
             (OURS, row) => format!("own {row} {}", figure.metric),
             (who, row) if row == self.target.row => who.to_owned(),
             (who, row) => format!("{who} {row}"),
