@@ -157,13 +157,16 @@ fn messages(n: u64, planted: Planted) -> Result<(), Failure> {
 fn steers(n: u64, planted: Planted) -> Result<(), Failure> {
     const OF_A_RUN: u64 = 512;
     let stage = Stage::new()?;
-    let say = |mode, text| stage.engine.submit(Message::new("steered", text).with_mode(mode));
+    let say = |mode, text| -> Result<(), Failure> {
+        drop(stage.engine.submit(Message::new("steered", text).with_mode(mode))?);
+        Ok(())
+    };
     for _ in 0..n / OF_A_RUN {
-        drop(say(Mode::Followup, "go")?);
+        say(Mode::Followup, "go")?;
         let Some(Notice::Ready(run)) = stage.next()? else { return Err("no run".into()) };
         for _ in 0..OF_A_RUN {
             planted.cost();
-            drop(say(Mode::Steer, "rather this")?);
+            say(Mode::Steer, "rather this")?;
             if run.boundary() != Verdict::Steer {
                 return Err("the steer is not seen".into());
             }
