@@ -1,8 +1,8 @@
-//! The rows: what is counted, one thread, one way each time.
+//! The rows: what is counted, one way each time.
 //!
-//! A port stands in the place of workers, so that the thread that submits also executes, and the
-//! clock is hand-cranked, so that no slice ends sooner on a slow machine. Row `worker` has a worker:
-//! it is asleep while all is submitted, and then goes through it.
+//! While a round is submitted its lane is paused, and one worker then goes through it, so that the two
+//! threads never meet. The clock is hand-cranked: no slice ends sooner on a slow machine. Rows `port`
+//! and `steer` have one thread, which also takes the runs.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,16 +10,17 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use laneq::{
-    Config, Engine, HandlerOptions, ManualClock, Message, Mode, Notice, Port, Session, Verdict,
+    Config, Engine, HandlerOptions, ManualClock, Message, Mode, Notice, Port, Reply, Run, Session,
+    Verdict,
 };
 
 use super::Failure;
 
-pub const ROWS: [&str; 6] = ["handle", "key", "receipt", "message", "steer", "worker"];
+pub const ROWS: [&str; 6] = ["handle", "key", "receipt", "message", "port", "steer"];
 
-/// Sessions, and closures of each that wait at once.
+/// Operations of a round, and the sessions that share them.
+const ROUND: u64 = 2_048;
 const SESSIONS: u64 = 16;
-const EACH: u64 = 4;
 
 /// Whether each operation also does what it should not.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,51 +39,73 @@ impl Planted {
     }
 }
 
+/// Whole rounds of a row, `n` operations in all.
 pub fn run(name: &str, n: &str, planted: Planted) -> Result<(), Failure> {
-    let n = n.parse()?;
+    let rounds = n.parse::<u64>()? / ROUND;
     match name {
-        "handle" => closures(n, planted, |row, number| row.handle(number).fire(body(&row.ran))),
-        "key" => closures(n, planted, |row, number| {
-            row.engine.fire("main", row.key(number), body(&row.ran))
+        "handle" => {
+            worker(rounds, planted, |stage, number| Ok(stage.handle(number).fire(stage.body())?))
+        }
+        "key" => worker(rounds, planted, |stage, number| {
+            Ok(stage.engine.fire("main", stage.key(number), stage.body())?)
         }),
-        "receipt" => closures(n, planted, |row, number| {
-            drop(row.handle(number).enqueue(body(&row.ran))?);
+        "receipt" => worker(rounds, planted, |stage, number| {
+            drop(stage.handle(number).enqueue(stage.body())?);
             Ok(())
         }),
-        "message" => messages(n, planted),
-        "steer" => steers(n, planted),
-        "worker" => worker(n, planted),
+        "message" => worker(rounds, planted, |stage, number| {
+            drop(stage.engine.submit(stage.message(number))?);
+            Ok(())
+        }),
+        "port" => port(rounds, planted),
+        "steer" => steers(rounds, planted),
         _ => Err(format!("unknown row {name:?}: one of {}", ROWS.join(", ")).into()),
     }
 }
 
-/// What every closure does; it captures one pointer.
-fn body(ran: &Arc<AtomicU64>) -> impl FnOnce(&laneq::Run) + Send + 'static {
-    let ran = Arc::clone(ran);
-    move |_| {
-        ran.fetch_add(1, Ordering::Relaxed);
+/// Counts what has run, and says when a round has.
+#[derive(Default)]
+struct Done {
+    ran: AtomicU64,
+    rounds: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Done {
+    fn one(&self) {
+        if (self.ran.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(ROUND) {
+            *self.rounds.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            self.changed.notify_one();
+        }
+    }
+
+    fn wait(&self, rounds: u64) {
+        let mut done = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        while *done < rounds {
+            done = self.changed.wait(done).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
 struct Stage {
     engine: Engine,
-    port: Port,
     keys: Vec<String>,
     handles: Vec<Session>,
-    ran: Arc<AtomicU64>,
+    done: Arc<Done>,
 }
 
 impl Stage {
     fn new() -> Result<Self, Failure> {
-        let config = Config::default().with_queue(|queue| queue.steer_rounds = 1_000);
+        let config = Config::default().with_lane("main", 1).with_queue(|queue| {
+            queue.cap = 1_000;
+            queue.steer_rounds = 1_000;
+        });
         let engine = Engine::builder(config).clock(ManualClock::new()).start()?;
-        let port = engine.port()?;
-        port.bind_any(HandlerOptions::default())?;
         let keys: Vec<String> = (0..SESSIONS).map(|key| format!("session-{key}")).collect();
         // Others than those of the keys: a row by key makes and forgets its sessions.
         let handle = |key: &String| engine.session(&format!("handle-{key}"));
         let handles = keys.iter().map(handle).collect::<Result<_, _>>()?;
-        Ok(Self { engine, port, keys, handles, ran: Arc::default() })
+        Ok(Self { engine, keys, handles, done: Arc::default() })
     }
 
     #[allow(clippy::cast_possible_truncation)]
@@ -98,50 +121,63 @@ impl Stage {
         &self.keys[Self::place(number)]
     }
 
-    fn next(&self) -> Result<Option<Notice>, Failure> {
-        Ok(self.port.next(Some(Duration::ZERO))?)
+    fn message(&self, number: u64) -> Message {
+        Message::new(self.key(number), "what is the answer").with_mode(Mode::Followup)
     }
 
-    /// Executes all closures that wait.
-    fn execute(&self, until: u64) -> Result<(), Failure> {
-        while self.ran.load(Ordering::Relaxed) < until {
-            if self.next()?.is_some() {
-                return Err("a notice, and no message was submitted".into());
-            }
-        }
-        Ok(())
+    /// What every closure does; it captures one pointer.
+    fn body(&self) -> impl FnOnce(&Run) + Send + 'static {
+        let done = Arc::clone(&self.done);
+        move |_| done.one()
+    }
+
+    fn bind(&self) -> Result<Port, Failure> {
+        let port = self.engine.port()?;
+        port.bind_any(HandlerOptions::default())?;
+        Ok(port)
     }
 }
 
-fn closures(
-    n: u64,
+/// Submitted while the lane is paused, executed by its worker.
+fn worker(
+    rounds: u64,
     planted: Planted,
-    submit: impl Fn(&Stage, u64) -> Result<(), laneq::Refused<()>>,
+    submit: impl Fn(&Stage, u64) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let stage = Stage::new()?;
-    for number in 0..n {
-        planted.cost();
-        submit(&stage, number)?;
-        if (number + 1) % (SESSIONS * EACH) == 0 {
-            stage.execute(number + 1)?;
+    let done = Arc::clone(&stage.done);
+    stage.engine.on_run("main", move |run| {
+        black_box(run.batch().text());
+        done.one();
+        Ok(Reply::from("42"))
+    })?;
+    for round in 1..=rounds {
+        stage.engine.pause("main")?;
+        for number in 0..ROUND {
+            planted.cost();
+            submit(&stage, number)?;
         }
+        stage.engine.resume("main")?;
+        stage.done.wait(round);
     }
-    stage.execute(n)
+    Ok(())
 }
 
-/// Submit, run, reply, fate; the receipt is looked at.
-fn messages(n: u64, planted: Planted) -> Result<(), Failure> {
+fn next(port: &Port) -> Result<Option<Notice>, Failure> {
+    Ok(port.next(Some(Duration::ZERO))?)
+}
+
+/// Messages that the submitting thread takes, completes, and sees settled; all sessions at once.
+fn port(rounds: u64, planted: Planted) -> Result<(), Failure> {
     let stage = Stage::new()?;
+    let port = stage.bind()?;
     let mut receipts = Vec::new();
-    for number in 0..n {
-        planted.cost();
-        let message =
-            Message::new(stage.key(number), "what is the answer").with_mode(Mode::Followup);
-        receipts.push(stage.engine.submit(message)?);
-        if (number + 1) % (SESSIONS * EACH) > 0 {
-            continue;
+    for _ in 0..rounds * ROUND / SESSIONS {
+        for number in 0..SESSIONS {
+            planted.cost();
+            receipts.push(stage.engine.submit(stage.message(number))?);
         }
-        while let Some(notice) = stage.next()? {
+        while let Some(notice) = next(&port)? {
             let Notice::Ready(run) = notice else { return Err("a notice of no run".into()) };
             black_box(run.batch().text());
             run.complete("42")?;
@@ -154,16 +190,17 @@ fn messages(n: u64, planted: Planted) -> Result<(), Failure> {
 }
 
 /// Accepted, seen at a boundary, taken, committed. A run for each 512.
-fn steers(n: u64, planted: Planted) -> Result<(), Failure> {
+fn steers(rounds: u64, planted: Planted) -> Result<(), Failure> {
     const OF_A_RUN: u64 = 512;
     let stage = Stage::new()?;
+    let port = stage.bind()?;
     let say = |mode, text| -> Result<(), Failure> {
         drop(stage.engine.submit(Message::new("steered", text).with_mode(mode))?);
         Ok(())
     };
-    for _ in 0..n / OF_A_RUN {
+    for _ in 0..rounds * ROUND / OF_A_RUN {
         say(Mode::Followup, "go")?;
-        let Some(Notice::Ready(run)) = stage.next()? else { return Err("no run".into()) };
+        let Some(Notice::Ready(run)) = next(&port)? else { return Err("no run".into()) };
         for _ in 0..OF_A_RUN {
             planted.cost();
             say(Mode::Steer, "rather this")?;
@@ -172,51 +209,9 @@ fn steers(n: u64, planted: Planted) -> Result<(), Failure> {
             }
             run.take_steers().commit()?;
             // The port tells of it, too.
-            black_box(stage.next()?);
+            black_box(next(&port)?);
         }
         run.complete("42")?;
-    }
-    Ok(())
-}
-
-/// The last closure says so.
-#[derive(Default)]
-struct Done {
-    is: Mutex<bool>,
-    changed: Condvar,
-}
-
-/// By handle, 4,096 at a time; then a worker's slices.
-fn worker(n: u64, planted: Planted) -> Result<(), Failure> {
-    const AT_ONCE: u64 = 4_096;
-    let config = Config::default().with_lane("main", 1);
-    let engine = Engine::builder(config).clock(ManualClock::new()).start()?;
-    let handles: Vec<Session> = (0..SESSIONS)
-        .map(|key| engine.session(&format!("session-{key}")))
-        .collect::<Result<_, _>>()?;
-    let ran = Arc::new(AtomicU64::new(0));
-    for round in 0..n / AT_ONCE {
-        let done = Arc::new(Done::default());
-        engine.pause("main")?;
-        for number in 0..AT_ONCE {
-            planted.cost();
-            handles[Stage::place(number)].fire(body(&ran))?;
-        }
-        let told = Arc::clone(&done);
-        // It is the last of its session, and all others of the lane have had their turns.
-        engine.fire("main", "the last", move |_| {
-            *told.is.lock().unwrap_or_else(PoisonError::into_inner) = true;
-            told.changed.notify_one();
-        })?;
-        engine.resume("main")?;
-        let mut is = done.is.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*is {
-            is = done.changed.wait(is).unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(is);
-        while ran.load(Ordering::Acquire) < (round + 1) * AT_ONCE {
-            std::thread::sleep(Duration::from_millis(1));
-        }
     }
     Ok(())
 }
