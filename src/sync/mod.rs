@@ -49,6 +49,13 @@ pub(crate) mod tally {
     pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 }
 
+/// What a model's own books and its rig are made of: no checker sees it.
+#[cfg(all(test, any(loom, shuttle)))]
+pub(crate) mod unseen {
+    pub(crate) use std::sync::Mutex;
+    pub(crate) use std::thread::scope;
+}
+
 /// How tables choose buckets. Seeded, since keys come from outside; in a model always alike, so
 /// that a schedule can be replayed.
 #[cfg(not(any(loom, shuttle)))]

@@ -70,11 +70,17 @@ pub(crate) fn number() -> usize {
     digits.parse::<usize>().expect("a thread's id is a number") + 1
 }
 
+/// A number below `n`, by the dice of the schedule.
+#[cfg(shuttle)]
+pub(crate) fn roll(n: u64) -> u64 {
+    use shuttle::rand::RngCore;
+    shuttle::rand::thread_rng().next_u64() % n
+}
+
 /// Whether a wait with a limit gives up now.
 #[cfg(shuttle)]
 pub(super) fn gives_up() -> bool {
-    use shuttle::rand::RngCore;
-    shuttle::rand::thread_rng().next_u64() % 8 == 0
+    roll(8) == 0
 }
 
 #[cfg(loom)]
