@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use super::backlog::Code;
 use super::session::Session;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, Padded, RandomState};
+use crate::sync::{Arc, Mutex, Padded, RandomState, planted};
 
 /// A model has one: its sessions meet, and it has fewer states.
 const SHARDS: usize = if cfg!(any(loom, shuttle)) { 1 } else { 256 };
@@ -111,7 +111,9 @@ impl<C: Code> Table<C> {
         let mut stay = Vec::new();
         let mut guard = self.shards[shard % SHARDS].0.lock();
         let shard = &mut *guard;
-        for session in shard.sessions.extract_if(|s| Arc::strong_count(s) == 1) {
+        for session in
+            shard.sessions.extract_if(|s| Arc::strong_count(s) == 1 || planted!(RetiresTooEarly))
+        {
             retired.push(session);
         }
         stay.extend(shard.sessions.iter().cloned());

@@ -19,12 +19,29 @@ pub(crate) mod swap;
 pub(crate) mod thread;
 
 #[cfg(any(loom, shuttle))]
+pub(crate) use checked::plant;
+#[cfg(any(loom, shuttle))]
 pub(crate) use checked::{Condvar, Mutex, MutexGuard, OnceLock, RwLock};
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::OnceLock;
 pub(crate) use std::sync::{Arc, Weak};
+
+/// Whether this bug is planted, for the models to find. Outside of them it is the word `false`.
+#[cfg(not(any(loom, shuttle)))]
+macro_rules! planted {
+    ($bug:ident) => {
+        false
+    };
+}
+#[cfg(any(loom, shuttle))]
+macro_rules! planted {
+    ($bug:ident) => {
+        $crate::sync::plant::is($crate::sync::plant::Bug::$bug)
+    };
+}
+pub(crate) use planted;
 
 #[cfg(any(loom, shuttle))]
 pub(crate) mod swap {
@@ -53,6 +70,7 @@ pub(crate) mod tally {
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) mod unseen {
     pub(crate) use std::sync::Mutex;
+    #[cfg(shuttle)]
     pub(crate) use std::thread::scope;
 }
 

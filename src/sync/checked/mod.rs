@@ -11,6 +11,7 @@
 //! Shuttle knows only sequential consistency; loom knows the C11 orderings.
 
 mod once;
+pub(crate) mod plant;
 mod swap;
 pub(super) mod thread;
 

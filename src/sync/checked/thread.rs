@@ -28,6 +28,9 @@ impl<T> JoinHandle<T> {
     }
 }
 
+/// In words of a machine.
+const STACK: usize = 1 << 15;
+
 /// Starts a thread under `name`.
 pub(crate) fn spawn(
     name: String,
@@ -39,7 +42,8 @@ pub(crate) fn spawn(
         body();
         finishes.store(true, Ordering::SeqCst);
     };
-    let handle = checker::Builder::new().name(name).spawn(body)?;
+    // Shuttle's rig sizes the stacks of its threads itself; loom's are too small, and in words.
+    let handle = checker::Builder::new().name(name).stack_size(STACK).spawn(body)?;
     Ok(JoinHandle { handle, finished })
 }
 
