@@ -1,13 +1,11 @@
 //! Threads: every one of ours has a name, and is joined or reported.
 
-#[cfg(all(test, any(loom, shuttle)))]
-pub(crate) use super::checked::thread::PLANNED;
 #[cfg(any(loom, shuttle))]
 pub(super) use super::checked::thread::pass_on;
-#[cfg(all(test, shuttle))]
-pub(crate) use super::checked::thread::roll;
 #[cfg(any(loom, shuttle))]
 pub(crate) use super::checked::thread::{JoinHandle, cores, number, spawn, spin, yield_now};
+#[cfg(all(test, shuttle))]
+pub(crate) use super::checked::thread::{PLANNED, roll};
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use real::{cores, number, spawn, spin};
 #[cfg(not(any(loom, shuttle)))]
