@@ -29,9 +29,9 @@ pub(super) fn p4_closures_and_messages_of_one_key() {
     let other = stage.go(|stage| {
         let (shared, session) = (&stage.shared, stage.session("k"));
         let _ = shared.pending.take(1);
-        let code = crate::run::Closure::fired(|_| ());
+        let mut code = Some(crate::run::Closure::fired(|_| ()));
         let landed = shared.transition_lazily(&session, None, |m, cx| {
-            m.admit_closure(code, stage.door.id, Priority::Normal, Origin::Outside, cx)
+            m.admit_closure(&mut code, stage.door.id, Priority::Normal, Origin::Outside, cx)
         });
         assert!(landed.is_ok());
     });
