@@ -13,7 +13,7 @@ use crate::model::{Error, LaneId, Priority};
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::swap::{Current, Swap};
-use crate::sync::{Arc, Mutex, OnceLock, RwLock};
+use crate::sync::{Arc, Mutex, OnceLock, RwLock, thread};
 use crate::time::Moment;
 use crate::watch::Histogram;
 
@@ -123,7 +123,7 @@ impl<C> Ready<C> {
             if let Some(taken) = self.try_take(&ageing) {
                 return taken;
             }
-            std::hint::spin_loop();
+            thread::spin();
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
 pub(crate) use door::{Door, LANES_MAX, Side, Ticket};
 pub(crate) use due::{Chore, SWEEP, What};
+#[cfg(all(test, loom))]
+pub(crate) use gate::{Call, Gate};
 pub(crate) use gate::{Found, Owed, Resume, Woken};
 pub(crate) use hooks::Hooks;
 #[cfg(feature = "journal")]
