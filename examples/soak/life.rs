@@ -55,7 +55,8 @@ pub fn live(plan: &Plan, number: u64, until: Instant, meter: &mut Meter) {
         scope.spawn(|| warden(engine, floor));
         let mut owed: Vec<Owed> = came_back(engine, floor);
         let conductor = scope.spawn(|| conduct(engine, floor, &config));
-        let loads = (0..plan.threads).map(|n| scope.spawn(move || Load::new(engine, floor, n).run()));
+        let loads =
+            (0..plan.threads).map(|n| scope.spawn(move || Load::new(engine, floor, n).run()));
         let loads: Vec<_> = loads.collect();
         meter.watch(engine, floor, until);
         floor.end();
@@ -96,7 +97,10 @@ fn broken(floor: &Floor, stats: &Stats) -> Vec<String> {
     let figures = [
         ("the engine's own sentinel order_violations", stats.order_violations),
         ("the engine's own sentinel double_runs", stats.double_runs),
-        ("P2: messages that started before an older one of their key", floor.keys.order.load(Relaxed)),
+        (
+            "P2: messages that started before an older one of their key",
+            floor.keys.order.load(Relaxed),
+        ),
         ("P1: runs beside another of their key", floor.keys.double.load(Relaxed)),
         ("P6: plans without one result a call, in order", floor.keys.calls.load(Relaxed)),
         ("P1: keys whose runs overwrote each other's counts", floor.keys.torn() as u64),

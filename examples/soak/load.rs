@@ -17,6 +17,8 @@ use crate::plant::Bug;
 
 /// Receipts that one thread waits for at most: what keeps the load flat.
 const WINDOW: usize = 256;
+/// Keys that half of everything goes to.
+const HOT: usize = 3;
 /// Closures without a receipt under way at most, in all.
 const FIRED: u64 = 4096;
 const MODES: [Mode; 5] =
@@ -66,8 +68,10 @@ impl<'a> Load<'a> {
         self.owed
     }
 
+    /// Every other time one of a few, where much comes together.
     fn key(&mut self) -> String {
-        let n = self.dice.below(self.keys.len());
+        let among = self.dice.pick(&[HOT, OWN]);
+        let n = self.dice.below(among);
         self.keys[n].clone()
     }
 
@@ -96,7 +100,11 @@ impl<'a> Load<'a> {
         let mut message = Message::new(key, text)
             .with_mode(dice.pick(&MODES))
             .with_lane(dice.pick(&LANES))
-            .with_priority(dice.pick(&[Priority::Background, Priority::Normal, Priority::Foreground]));
+            .with_priority(dice.pick(&[
+                Priority::Background,
+                Priority::Normal,
+                Priority::Foreground,
+            ]));
         match dice.roll(40) {
             0 => message = message.with_ttl(Duration::from_millis(1 + dice.roll(20))),
             1 => message = message.with_deadline(Duration::from_millis(1 + dice.roll(20))),

@@ -66,7 +66,11 @@ impl Meter {
                 (settled, moved) = (now, Instant::now());
             } else if moved.elapsed() > self.patience {
                 // Nobody would come home: this is the end.
-                self.wrong.push(format!("nothing moves for {:?}: {:?}", self.patience, engine.stats()));
+                self.wrong.push(format!(
+                    "nothing moves for {:?}: {:?}",
+                    self.patience,
+                    engine.stats()
+                ));
                 self.verdict(0);
                 std::process::exit(1);
             }
@@ -82,9 +86,8 @@ impl Meter {
         let (before, since) = self.last;
         let rate = (settled - before) as f64 / since.elapsed().as_secs_f64();
         self.last = (settled, Instant::now());
-        let fates = Fate::ALL.map(|fate| {
-            format!("{fate} {}", self.fates[fate as usize] + stats.fate(fate))
-        });
+        let fates = Fate::ALL
+            .map(|fate| format!("{fate} {}", self.fates[fate as usize] + stats.fate(fate)));
         println!(
             "{:>6}s life {} {rate:>8.0}/s pending {:>5} rss {:>6.1} MiB order_violations {} \
              double_runs {} {} refused {} abandoned {}",
@@ -119,7 +122,11 @@ impl Meter {
         let (first, second) = (*first.iter().max()?, *second.iter().max()?);
         let mib = |bytes: u64| bytes >> 20;
         let bound = first + first / 10 + slack;
-        println!("memory: {} MiB at most in the first half, {} in the second", mib(first), mib(second));
+        println!(
+            "memory: {} MiB at most in the first half, {} in the second",
+            mib(first),
+            mib(second)
+        );
         (second > bound).then(|| format!("memory grew beyond {} MiB", mib(bound)))
     }
 

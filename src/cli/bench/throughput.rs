@@ -43,9 +43,7 @@ pub(super) fn handles(scale: Scale) -> Result<Vec<Row>, Failure> {
     let (n, engine) = (scale.of(SESSIONS), engine(Config::default())?);
     let (meter, handles) = (Meter::new(n, EACH), sessions(&engine, n)?);
     let took = two(meter, |producer| {
-        rounds(producer, n, EACH, |s, j| {
-            Ok(handles[s as usize].fire(move |_| meter.ran(s, j))?)
-        })
+        rounds(producer, n, EACH, |s, j| Ok(handles[s as usize].fire(move |_| meter.ran(s, j))?))
     })?;
     close(&engine)?;
     Ok(tasks(took, u64::from(n) * u64::from(EACH)))
