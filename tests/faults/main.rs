@@ -9,5 +9,6 @@
 mod books;
 mod child;
 mod kills;
+mod limits;
 mod system;
 mod tools;

@@ -20,6 +20,7 @@ fn parts(bench: &Bench) -> Vec<(String, bool)> {
     })
 }
 
+/// Rows of `FAILURES.md`: C21, C23.
 #[test]
 fn p5_the_first_reason_that_applies_is_given_in_both_steering_modes() {
     let route = || Source { channel: "irc".into(), ..Source::default() };
@@ -173,6 +174,7 @@ fn p5_a_steer_backlog_steers_and_runs_later_marked_as_seen() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F10.
 #[test]
 fn p5_a_steer_backlog_that_was_not_delivered_says_both_texts_in_its_turn() {
     let (bench, run) = running();
