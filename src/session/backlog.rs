@@ -8,27 +8,28 @@ use crate::model::{LaneId, Priority, Settled};
 use crate::sync::Arc;
 
 /// A closure as the session sees it: something to hand to a worker.
-pub(crate) trait Code: Send + 'static {
+pub(crate) trait Code: Send + Sized + 'static {
     /// Where it stands, if anybody holds a receipt for it.
     fn standing(&self) -> Option<&Standing> {
         None
     }
 
     /// What the session keeps while it runs, so that an abandoned one still gets its fate.
-    fn keep(&self) -> Option<Self>
-    where
-        Self: Sized,
-    {
+    fn keep(&self) -> Option<Arc<dyn Kept<Self>>> {
         None
     }
 
     /// Tells its receipt, if any, of a fate that it reached without running to its end. Called
     /// with no lock held; the host's code is dropped here.
-    fn tell(self, _told: Settled<()>)
-    where
-        Self: Sized,
-    {
-    }
+    fn tell(self, _told: Settled<()>) {}
+}
+
+/// What a session keeps of a closure with a receipt while it runs.
+pub(crate) trait Kept<C>: Send + Sync {
+    fn standing(&self) -> &Standing;
+
+    /// The closure itself, for its fate.
+    fn back(self: Arc<Self>) -> C;
 }
 
 /// A message whose body is text, or one whose body is code.
@@ -68,7 +69,7 @@ pub(crate) enum Joins {
     Nobody,
 }
 
-/// One place in the backlog: 24 bytes while closures are boxed.
+/// One place in the backlog: 48 bytes with a closure in place, 24 with a boxed one.
 pub(crate) struct Entry<C> {
     pub(crate) item: Item<C>,
     /// The low half of the admission number: enough to tell neighbours apart.
@@ -147,9 +148,16 @@ impl<C: Code> Backlog<C> {
 
     #[inline]
     fn drop_gaps(&mut self) {
+        if self.gaps > 0 {
+            self.drop_front_gaps();
+        }
+    }
+
+    #[cold]
+    fn drop_front_gaps(&mut self) {
         while self.front_raw().is_some_and(|entry| entry.item.gone()) {
             self.pop_raw();
-            self.gaps = self.gaps.saturating_sub(1);
+            self.gaps -= 1;
         }
     }
 

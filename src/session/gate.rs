@@ -82,6 +82,13 @@ pub(crate) enum Found {
     Sleep,
 }
 
+/// Whether a worker has put a ticket into its lane and called nobody for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owed {
+    No,
+    Call,
+}
+
 /// How a sleep ended.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +179,11 @@ impl Gate {
         })
     }
 
+    /// The same, by a worker that looks for work next: it calls then, for what it leaves.
+    pub(crate) fn arrive_uncalled(&self) {
+        self.change(|word| word.tickets += 1);
+    }
+
     /// A worker without a slot looks for work: a slot first, then a ticket.
     pub(crate) fn look(&self) -> Found {
         let held_back = self.resuming.load(Ordering::SeqCst) > 0;
@@ -200,15 +212,18 @@ impl Gate {
         }
     }
 
-    /// A worker gives its slot back and looks for the next ticket, in one step.
-    pub(crate) fn leave_and_look(&self) -> Found {
+    /// A worker gives its slot back and looks for the next ticket, in one step. If it owes a call,
+    /// it is nearly always the one that would have been called.
+    pub(crate) fn leave_and_look(&self, owed: Owed) -> (Found, Call) {
         let held_back = self.resuming.load(Ordering::SeqCst) > 0;
-        let found = self.change(|word| {
+        let answer = self.change(|word| {
             word.executing -= 1;
-            Self::look_in(word, held_back)
+            let found = Self::look_in(word, held_back);
+            let call = if owed == Owed::Call { Self::call(word) } else { Call::Nobody };
+            (found, call)
         });
         self.after_holding_back(held_back);
-        found
+        answer
     }
 
     /// A port looks for work: a slot first, then a ticket, as a worker does; but it is not counted
@@ -380,8 +395,22 @@ mod tests {
         assert_eq!(gate.arrive(), Call::Hire);
         assert_eq!(gate.look(), Found::Ticket);
         assert_eq!(gate.look(), Found::Sleep);
-        assert_eq!(gate.leave_and_look(), Found::Ticket);
+        assert_eq!(gate.leave_and_look(Owed::No).0, Found::Ticket);
         assert_eq!(gate.word(), Word { tickets: 0, idle: 1, executing: 1, cap: 1 });
+    }
+
+    #[test]
+    fn a_worker_that_owes_a_call_takes_its_ticket_itself_or_calls_for_what_it_leaves() {
+        let gate = Gate::new(2);
+        assert_eq!(gate.look(), Found::Sleep);
+        let _ = gate.arrive();
+        assert_eq!(gate.look(), Found::Ticket);
+        gate.arrive_uncalled();
+        assert_eq!(gate.leave_and_look(Owed::Call), (Found::Ticket, Call::Nobody));
+        assert_eq!(gate.look(), Found::Sleep);
+        gate.arrive_uncalled();
+        gate.arrive_uncalled();
+        assert_eq!(gate.leave_and_look(Owed::Call), (Found::Ticket, Call::Ring));
     }
 
     #[test]
@@ -408,7 +437,7 @@ mod tests {
             std::thread::yield_now();
         }
         gate.set_cap(0);
-        assert_eq!(gate.leave_and_look(), Found::Sleep, "the resumer goes first");
+        assert_eq!(gate.leave_and_look(Owed::No).0, Found::Sleep, "the resumer goes first");
         let call = resumer.join().expect("no panic");
         assert_eq!(call, Call::Nobody, "a paused lane calls nobody");
         assert_eq!(gate.word().executing, 1);

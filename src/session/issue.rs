@@ -26,6 +26,24 @@ impl<C: Code> Shared<C> {
         self.mind_tickets(door);
     }
 
+    /// The same by a worker that looks for work next, with nothing of the host's in between: it
+    /// owes the call.
+    pub(crate) fn issue_uncalled(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        tag: Tag,
+        now: Moment,
+    ) {
+        let door = self.doors.get(tag.lane);
+        let draw = self.bus.draw();
+        door.put(tag, Ticket { session: Arc::clone(session), issued: now });
+        door.gate.arrive_uncalled();
+        if let Some(draw) = draw {
+            self.say_issued(draw, door, session, Call::Nobody, now);
+        }
+        self.mind_tickets(door);
+    }
+
     /// The events of a ticket: into the lane, and whether an unlimited one is at its ceiling.
     fn say_issued(
         &self,

@@ -84,6 +84,7 @@ impl<C: Code> Shared<C> {
     }
 
     /// Something of the engine, not of a session, has changed: a drain looks again.
+    #[inline]
     pub(crate) fn nudge_drain(&self) {
         if self.open() != Open::Open {
             self.tell_drain();

@@ -1,29 +1,31 @@
 //! What every transition needs and every consequence goes through: lock, change, number the
 //! events, unlock, then act. Nothing is held while acting. P7.
 
+use std::cell::OnceCell;
+
 use super::backlog::{Code, Item};
 use super::cell::Cell;
 use super::door::{Door, Doors};
 use super::due::What;
 use super::hooks::Hooks;
 use super::jots::{Ending, Jots};
-use super::machine::{Cx, Door as Open, Machine};
-use super::next::{Alarm, Effects, Next, Settlement};
+use super::machine::{Cx, Door as Open, Machine, Rules};
+use super::next::{Alarm, Effects, Next, Settlement, Tag};
 use super::notes;
 use super::report::Reporting;
 use super::session::Session;
 use super::table::Table;
 use super::token::Fired;
-use crate::config::Config;
+use crate::config::{Config, Inbound, Queue};
 use crate::model::{Fate, LaneId, Settled};
 use crate::store::Transcripts;
-use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
 use crate::sync::swap::{Current, Swap};
 use crate::sync::{Arc, caught};
 use crate::time::{Clock, Moment, Timer};
-use crate::watch::{Bus, Count, Counters, Draw, Quota};
+use crate::watch::{Bus, Count, Counters, Quota};
 
 /// Who starts a worker when a ticket finds nobody. Implemented by `lane`.
 pub(crate) trait Hire<C>: Send + Sync {
@@ -32,6 +34,28 @@ pub(crate) trait Hire<C>: Send + Sync {
 
 /// Something of the host's that is to be called once.
 type HostCode = Box<dyn FnOnce() + Send>;
+
+/// The settings of one transition, read once somebody asks.
+pub(crate) struct Late<'a> {
+    config: &'a Swap<Config>,
+    read: OnceCell<Current<Config>>,
+}
+
+impl Late<'_> {
+    fn get(&self) -> &Config {
+        self.read.get_or_init(|| self.config.load())
+    }
+}
+
+impl Rules for Late<'_> {
+    fn queue(&self) -> &Queue {
+        &self.get().queue
+    }
+
+    fn inbound(&self) -> &Inbound {
+        &self.get().inbound
+    }
+}
 
 /// The engine without its threads.
 pub(crate) struct Shared<C> {
@@ -42,8 +66,10 @@ pub(crate) struct Shared<C> {
     /// Messages and closures that were admitted and have no fate.
     pub(crate) pending: Quota,
     pub(crate) bytes: Quota,
-    /// Replaced by `reload`; read once a transition.
+    /// Replaced by `reload`; read at most once a transition.
     config: Swap<Config>,
+    /// `limits.closure_cap`, by itself: closures need no other setting. Written by `reload`.
+    closure_cap: AtomicU32,
     pub(crate) table: Table<C>,
     pub(crate) doors: Doors<C>,
     pub(crate) staff: Arc<dyn Hire<C>>,
@@ -75,6 +101,7 @@ impl<C: Code> Shared<C> {
             counters: Counters::new(),
             pending: Quota::new(u64::from(config.limits.max_pending)),
             bytes: Quota::new(config.limits.max_bytes),
+            closure_cap: AtomicU32::new(config.limits.closure_cap),
             config: Swap::new(config),
             table: Table::new(),
             doors: Doors::new(),
@@ -116,6 +143,7 @@ impl<C: Code> Shared<C> {
         self.pending.set_max(u64::from(config.limits.max_pending));
         self.bytes.set_max(config.limits.max_bytes);
         self.bus.set_bound(config.limits.ring_events);
+        self.closure_cap.store(config.limits.closure_cap, Ordering::Relaxed);
         self.config.store(config);
     }
 
@@ -136,13 +164,18 @@ impl<C: Code> Shared<C> {
         first..first + n
     }
 
+    /// The settings in force, for one transition.
     #[inline]
-    pub(crate) fn cx<'a>(&self, config: &'a Config, now: Moment) -> Cx<'a> {
+    pub(crate) fn rules(&self) -> Late<'_> {
+        Late { config: &self.config, read: OnceCell::new() }
+    }
+
+    #[inline]
+    pub(crate) fn cx<'a>(&self, rules: &'a Late<'_>, now: Moment) -> Cx<'a> {
         Cx {
             now,
-            queue: &config.queue,
-            inbound: &config.inbound,
-            closure_cap: config.limits.closure_cap,
+            rules,
+            closure_cap: self.closure_cap.load(Ordering::Relaxed),
             door: self.open(),
             listening: self.bus.on(),
             journaled: self.jots.is_some(),
@@ -171,17 +204,33 @@ impl<C: Code> Shared<C> {
         step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
         then: impl FnOnce(&R),
     ) -> R {
-        let (next, draws, answer) = {
+        let (answer, ticket) = self.transition_holding(session, now, step, then);
+        if let Some(tag) = ticket {
+            self.issue(session, tag, now);
+        }
+        answer
+    }
+
+    /// The same, but for the ticket, which its caller must issue.
+    #[inline]
+    pub(crate) fn transition_holding<R>(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        now: Moment,
+        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
+        then: impl FnOnce(&R),
+    ) -> (R, Option<Tag>) {
+        let (mut next, answer) = {
             let mut locked = session.lock();
-            let config = self.config();
-            let cx = self.cx(&config, now);
-            let (next, answer) = step(&mut locked.machine, &cx);
-            let draws = self.number(&next);
-            (next, draws, answer)
+            let rules = self.rules();
+            let (mut next, answer) = step(&mut locked.machine, &self.cx(&rules, now));
+            self.number(&mut next);
+            (next, answer)
         };
         then(&answer);
-        self.act(session, now, next, draws);
-        answer
+        let ticket = next.ticket.take();
+        self.act(session, now, next);
+        (answer, ticket)
     }
 
     /// The same for fired closures, which read the clock only where somebody needs the time.
@@ -192,15 +241,15 @@ impl<C: Code> Shared<C> {
         known: Option<Moment>,
         step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
     ) -> R {
-        let (next, draws, answer, read) = {
+        let (next, answer, read) = {
             let mut locked = session.lock();
             let needed = known.is_none() && (self.bus.on() || locked.machine.wants_clock());
             let read = known.or_else(|| needed.then(|| self.now()));
-            let config = self.config();
-            let cx = self.cx(&config, read.unwrap_or(Moment::START));
-            let (next, answer) = step(&mut locked.machine, &cx);
-            let draws = self.number(&next);
-            (next, draws, answer, read)
+            let now = read.unwrap_or(Moment::START);
+            let rules = self.rules();
+            let (mut next, answer) = step(&mut locked.machine, &self.cx(&rules, now));
+            self.number(&mut next);
+            (next, answer, read)
         };
         // Each ticket is stamped, always.
         let now = match (read, next.ticket) {
@@ -208,59 +257,51 @@ impl<C: Code> Shared<C> {
             (None, Some(_)) => self.now(),
             (None, None) => Moment::START,
         };
-        self.act(session, now, next, draws);
+        self.act(session, now, next);
         answer
     }
 
     /// Draws a number for each event, still inside the lock.
     #[inline]
-    fn number(&self, next: &Next<C>) -> Vec<Option<Draw>> {
-        match &next.list {
-            Some(effects) => effects.notes.iter().map(|_| self.bus.draw()).collect(),
-            None => Vec::new(),
+    fn number(&self, next: &mut Next<C>) {
+        if let Some(effects) = &mut next.list {
+            effects.draws = effects.notes.iter().map(|_| self.bus.draw()).collect();
         }
     }
 
-    /// Carries out what a transition asked for.
-    #[inline]
-    pub(crate) fn act(
-        self: &Arc<Self>,
-        session: &Arc<Session<C>>,
-        now: Moment,
-        next: Next<C>,
-        draws: Vec<Option<Draw>>,
-    ) {
+    /// Carries out what a transition asked for: nearly always nothing.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "on every path, and nearly always two comparisons")]
+    pub(crate) fn act(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment, next: Next<C>) {
+        if !next.is_nothing() {
+            self.act_now(session, now, next);
+        }
+        self.nudge_drain();
+    }
+
+    fn act_now(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment, next: Next<C>) {
         if let Some(effects) = next.list {
-            self.act_on(session, now, *effects, draws);
+            self.act_on(session, now, *effects);
         }
         match next.alarm {
             Alarm::Leave => {}
-            Alarm::Arm { at, instead } => {
+            Alarm::Arm(at) => self.timer.arm(at, What::Session(Arc::clone(session))),
+            Alarm::Rearm(at) => {
                 self.timer.arm(at, What::Session(Arc::clone(session)));
-                if instead.is_some() {
-                    self.timer.give_up();
-                }
+                self.timer.give_up();
             }
             Alarm::GiveUp => self.timer.give_up(),
         }
         if let Some(tag) = next.ticket {
             self.issue(session, tag, now);
         }
-        if self.open() != Open::Open {
-            self.tell_drain();
-        }
     }
 
-    fn act_on(
-        self: &Arc<Self>,
-        session: &Arc<Session<C>>,
-        now: Moment,
-        effects: Effects<C>,
-        draws: Vec<Option<Draw>>,
-    ) {
+    fn act_on(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment, effects: Effects<C>) {
         let Effects {
             settled,
             notes,
+            draws,
             cancel,
             wakes,
             remains,

@@ -117,7 +117,7 @@ impl<C: Code> Machine<C> {
             return Err(Fallback::NotSteerable);
         }
         let rounds = self.extra.as_deref().map_or(0, |e| e.run.rounds);
-        let over = live.inbox == Inbox::Closed || rounds >= cx.queue.steer_rounds;
+        let over = live.inbox == Inbox::Closed || rounds >= cx.queue().steer_rounds;
         if over || live.stop.is_some() {
             return Err(Fallback::Closed);
         }
@@ -245,29 +245,24 @@ impl<C: Code> Machine<C> {
         }
     }
 
-    /// Admits a closure; it never merges, is never a victim, and has a cap of its own.
+    /// Admits a closure; it never merges, is never a victim, and has a cap of its own. One that
+    /// is refused stays with the caller.
     #[inline]
     pub(crate) fn admit_closure(
         &mut self,
-        code: C,
+        code: &mut Option<C>,
         lane: LaneId,
         priority: Priority,
         origin: Origin,
         cx: &Cx<'_>,
-    ) -> (Next<C>, Result<Landed, (NotAdmitted, C)>) {
+    ) -> (Next<C>, Result<Landed, NotAdmitted>) {
         let mut next = Next::nothing();
         self.settle(cx, &mut next);
-        if cx.door != Door::Open
-            && let Err(refused) = Self::may_enter(origin, cx)
-        {
+        if let Err(refused) = self.closure_may_enter(origin, cx) {
             self.rest(cx, &mut next);
-            return (next, Err((refused, code)));
+            return (next, Err(refused));
         }
-        if self.closures >= cx.closure_cap {
-            self.rest(cx, &mut next);
-            let detail = format!("{} closures wait in this session: the cap", self.closures);
-            return (next, Err((refuse(Reason::Full, detail), code)));
-        }
+        let code = code.take().expect("the caller has a closure");
         if let Some(extra) = self.extra.as_deref_mut() {
             extra.window = None;
         }
@@ -282,11 +277,25 @@ impl<C: Code> Machine<C> {
             let number = self.accepted - 1;
             next.effects().notes.push(Note::ClosureAccepted { number, lane, placement, position });
         }
-        // A session that is ready or running already has nothing to choose.
-        if self.phase != Phase::Running {
+        // Behind others of its priority it changes neither the head nor the ticket, and a session
+        // that runs has nothing to choose.
+        let behind = self.phase == Phase::Ready && self.waiting[priority as usize] > 1;
+        if self.phase != Phase::Running && (!behind || self.extra.is_some()) {
             self.rest(cx, &mut next);
         }
         (next, Ok(Landed { placement, position, run: None, fallback: None }))
+    }
+
+    #[inline]
+    fn closure_may_enter(&self, origin: Origin, cx: &Cx<'_>) -> Result<(), NotAdmitted> {
+        if cx.door != Door::Open {
+            Self::may_enter(origin, cx)?;
+        }
+        if self.closures < cx.closure_cap {
+            return Ok(());
+        }
+        let detail = format!("{} closures wait in this session: the cap", self.closures);
+        Err(refuse(Reason::Full, detail))
     }
 
     #[inline]

@@ -130,6 +130,7 @@ impl<C: Code> Machine<C> {
         self.start_messages(run, ticket, cx, next)
     }
 
+    #[inline]
     fn start_closure(
         &mut self,
         run: RunId,
@@ -154,7 +155,9 @@ impl<C: Code> Machine<C> {
         };
         let held = code.keep().map_or(Held::Nothing, Held::Closure);
         self.begin((run, entry.lane), held, entry.number, 1, Inbox::Never, cx);
-        self.companions_for(ticket.deadline, cx, next);
+        if ticket.deadline.is_some() || self.extra.is_some() {
+            self.companions_for(ticket.deadline, cx, next);
+        }
         if cx.listening {
             let number = self.accepted.wrapping_sub(u64::from(
                 #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
@@ -180,7 +183,9 @@ impl<C: Code> Machine<C> {
         let deadline = first.deadline.or(ticket.deadline);
         let held = Held::Messages(Arc::clone(&batch));
         self.begin((run, lane), held, 0, attempt, ticket.inbox, cx);
-        self.companions_for(deadline, cx, next);
+        if deadline.is_some() || self.extra.is_some() {
+            self.companions_for(deadline, cx, next);
+        }
         if cx.listening {
             let batch = Some(Arc::clone(&batch));
             next.effects().notes.push(Note::Started { run, lane, batch, number: 0, attempt });
@@ -218,7 +223,7 @@ impl<C: Code> Machine<C> {
 
     /// The next message, if it is contiguous and merges with these.
     fn pop_mergeable(&mut self, cells: &Cells, joins: Joins, cx: &Cx<'_>) -> Option<Arc<Cell>> {
-        if cells.as_slice().len() >= cx.queue.max_batch as usize {
+        if cells.as_slice().len() >= cx.queue().max_batch as usize {
             return None;
         }
         let entry = self.backlog.front()?;
@@ -247,6 +252,7 @@ impl<C: Code> Machine<C> {
         Arc::new(Batch::new(cells, lines))
     }
 
+    #[inline]
     fn begin(
         &mut self,
         (id, lane): (RunId, LaneId),
@@ -265,9 +271,6 @@ impl<C: Code> Machine<C> {
 
     /// A run start closes the window, forgets the former run's companions and sets its deadline.
     fn companions_for(&mut self, deadline: Option<Duration>, cx: &Cx<'_>, next: &mut Next<C>) {
-        if deadline.is_none() && self.extra.is_none() {
-            return;
-        }
         let extra = self.extra_mut();
         extra.window = None;
         extra.run = super::Companions::default();

@@ -69,8 +69,7 @@ pub(crate) enum Door {
 #[derive(Clone, Copy)]
 pub(crate) struct Cx<'a> {
     pub(crate) now: Moment,
-    pub(crate) queue: &'a Queue,
-    pub(crate) inbound: &'a Inbound,
+    pub(crate) rules: &'a dyn Rules,
     pub(crate) closure_cap: u32,
     pub(crate) door: Door,
     /// Whether anybody listens: only then are notes made.
@@ -79,10 +78,26 @@ pub(crate) struct Cx<'a> {
     pub(crate) journaled: bool,
 }
 
+/// The settings in force during one transition. They are read when they are first asked for:
+/// a closure asks for none of them.
+pub(crate) trait Rules {
+    fn queue(&self) -> &Queue;
+    fn inbound(&self) -> &Inbound;
+}
+
 impl Cx<'_> {
+    fn queue(&self) -> &Queue {
+        self.rules.queue()
+    }
+
+    fn inbound(&self) -> &Inbound {
+        self.rules.inbound()
+    }
+
     /// Whether an interrupt on this authority may stop a run on that one.
     fn may_stop(&self, authority: &str, run: &str) -> bool {
-        authority == run || self.inbound.stop_authorities.iter().any(|a| a == authority || a == "*")
+        authority == run
+            || self.inbound().stop_authorities.iter().any(|a| a == authority || a == "*")
     }
 }
 

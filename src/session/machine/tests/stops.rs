@@ -163,7 +163,7 @@ fn a_timed_closure_that_is_withdrawn_gives_its_sample_back() {
     let mut machine = Machine::<Fired>::new();
     let (origin, priority) = (Origin::Outside, Priority::Normal);
     let (next, landed) =
-        machine.admit_closure(Fired, LaneId(0), priority, origin, &desk.world.cx());
+        machine.admit_closure(&mut Some(Fired), LaneId(0), priority, origin, &desk.world.cx());
     assert!(landed.is_ok() && next.ticket.is_some() && machine.sample.is_some());
     let (_, halted) = machine.stop(&desk.world.cx());
     assert_eq!((halted.withdrawn, machine.sample.is_none()), (1, true));
