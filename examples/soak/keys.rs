@@ -86,6 +86,7 @@ impl Keys {
         plant: &Plant,
     ) -> Stay<'_> {
         let Some(key) = self.find(name) else { return Stay { key: None, run } };
+        plant.read_freed();
         if plant.due(Bug::Double) {
             key.live.store(u64::MAX, Relaxed);
         }

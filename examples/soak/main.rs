@@ -7,7 +7,8 @@
 //! One *life* after the other: an engine starts, is loaded, is drained or closed, and its books are
 //! compared with what the hosts of this program counted themselves. The checks are independent of
 //! the engine: order and overlap of each key's runs (`keys`), the fate of each receipt and the
-//! ledger (`books`), resident memory (`meter`). Each has a planted bug (`--plant`) that it must find.
+//! ledger (`books`), resident memory (`meter`). Each has a planted bug (`--plant`) that it must find;
+//! `tests/soak/run` sees to it. `tests/tsan/run` and `tests/asan/run` have it under sanitizers.
 //!
 //! Exit codes: 0 all is well, 1 a promise is broken, 2 a wrong command line.
 
@@ -34,7 +35,7 @@ use crate::plant::Bug;
 
 /// Loads a running engine for a long time and looks for broken promises.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_override_self = true)]
 struct Args {
     /// How long: `90s`, `10m`, `24h`.
     #[arg(long = "for", default_value = "1m", value_parser = humantime::parse_duration)]

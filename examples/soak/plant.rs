@@ -20,6 +20,8 @@ pub enum Bug {
     Sentinel,
     /// Runs of all keys write to one place, which nothing orders: for `ThreadSanitizer`.
     Race,
+    /// Memory that is read when it has been given back: for `AddressSanitizer`.
+    Freed,
 }
 
 pub struct Plant {
@@ -34,6 +36,15 @@ impl Plant {
 
     pub fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
+    }
+
+    /// Reads what is gone, where that is the planted bug.
+    pub fn read_freed(&self) {
+        if self.due(Bug::Freed) {
+            let gone: *const u64 = &raw const *Box::new(7);
+            // SAFETY: none. It is the bug.
+            std::hint::black_box(unsafe { gone.read_volatile() });
+        }
     }
 
     /// Every 500th time.

@@ -61,7 +61,15 @@ pub(crate) use token::{cause_number, numbered_cause};
 pub(crate) fn probe<C: Code>() -> String {
     format!(
         "machine {} live {} backlog {} entry {} item {} extra {} cell {} held {} started {} next {}",
-        size_of::<machine::Machine<C>>(), size_of::<Option<live::Live<C>>>(), size_of::<backlog::Backlog<C>>(),
-        size_of::<backlog::Entry<C>>(), size_of::<backlog::Item<C>>(), size_of::<machine::Extra>(), size_of::<cell::Cell>(), size_of::<live::Held<C>>(), size_of::<machine::Started<C>>(), size_of::<next::Next<C>>(),
+        size_of::<machine::Machine<C>>(),
+        size_of::<Option<live::Live<C>>>(),
+        size_of::<backlog::Backlog<C>>(),
+        size_of::<backlog::Entry<C>>(),
+        size_of::<backlog::Item<C>>(),
+        size_of::<machine::Extra>(),
+        size_of::<cell::Cell>(),
+        size_of::<live::Held<C>>(),
+        size_of::<machine::Started<C>>(),
+        size_of::<next::Next<C>>(),
     )
 }
