@@ -257,3 +257,25 @@ fn p5_a_stop_ends_both_halves_also_of_what_is_in_delivery() {
     assert_eq!(bench.started(), ["run"]);
     bench.finish();
 }
+
+/// The backlog is tidied while the steer leaves it: its old place must not count as a turn.
+#[test]
+fn p5_a_steer_backlog_that_is_promoted_over_many_gaps_runs_once() {
+    let (bench, run) = running();
+    let older = bench.submit(followup("older"));
+    for _ in 0..16 {
+        let gap = bench.submit(followup("taken back"));
+        let _ = bench.engine.withdraw(&gap);
+    }
+    let steer = bench.submit(message(Mode::SteerBacklog, "steer"));
+    assert_eq!(steer.placement(), Placement::Steered);
+    bench.gate.open();
+    bench.gate.pass("steer");
+    bench.gate.pass("older");
+    assert_eq!([&run, &steer, &older].map(|r| waits(r).fate), [Fate::Ran; 3]);
+    let last = bench.submit(followup("last"));
+    bench.gate.pass("last");
+    assert_eq!(waits(&last).fate, Fate::Ran);
+    assert_eq!(bench.started(), ["run", "steer", "older", "last"]);
+    bench.finish();
+}
