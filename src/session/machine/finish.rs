@@ -299,8 +299,8 @@ impl<C: Code> Machine<C> {
         let mut cells = guard.map_or_else(Vec::new, |Guard { cells, .. }| cells);
         cells.extend(extra.inbox.take_all());
         for cell in cells {
-            self.forget_half(&cell);
             if let Some(fate) = self.overtaken(&cell, cx) {
+                self.forget_half_of(&cell);
                 self.give_fate(cx, next, &cell, fate, None);
             } else {
                 if cx.listening {
@@ -308,7 +308,9 @@ impl<C: Code> Machine<C> {
                     next.effects().notes.push(Note::Promoted { cell, run });
                 }
                 self.waits(&cell);
-                self.extra_mut().promoted.insert(cell);
+                // It has left its old place when that one is counted as a gap: counting may tidy up.
+                self.extra_mut().promoted.insert(Arc::clone(&cell));
+                self.forget_half(&cell);
             }
         }
     }
