@@ -39,6 +39,10 @@ mod models;
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}
 
+/// What went wrong in the field in other lane queues, row by row, with the tests of each.
+#[doc = include_str!("FAILURES.md")]
+pub mod failures {}
+
 pub use config::{
     Agent, Concurrency, Config, CronJob, EngineKnobs, Given, InForce, Inbound, JournalKnobs, Lane,
     Level, Limits, Overlap, Queue, SessionKnobs, Sync, TranscriptKnobs,

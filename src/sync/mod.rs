@@ -81,6 +81,38 @@ pub(crate) use std::hash::RandomState;
 #[cfg(any(loom, shuttle))]
 pub(crate) type RandomState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 
+/// The hash of the table of sessions, which every submit by key asks for.
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) type Hasher = ahash::RandomState;
+#[cfg(any(loom, shuttle))]
+pub(crate) type Hasher = RandomState;
+
+/// How keys are spread over a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spread {
+    /// Keys come from outside, and must not choose their buckets.
+    Seeded,
+    /// The same in every engine: for a simulation, which can be replayed.
+    Same,
+}
+
+/// With seeds of the system's own, as `std` gets them, or with none.
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) fn hasher(spread: Spread) -> Hasher {
+    use std::hash::BuildHasher;
+    let std = RandomState::new();
+    let [a, b, c, d] = [1, 2, 3, 4].map(|n: u64| match spread {
+        Spread::Seeded => std.hash_one(n),
+        Spread::Same => n,
+    });
+    Hasher::with_seeds(a, b, c, d)
+}
+
+#[cfg(any(loom, shuttle))]
+pub(crate) fn hasher(_: Spread) -> Hasher {
+    Hasher::default()
+}
+
 /// A value on cache lines of its own, so that its writers do not slow its neighbours' readers.
 ///
 /// 128 bytes, because x86 prefetches lines in pairs.

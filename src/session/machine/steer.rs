@@ -231,7 +231,8 @@ impl<C: Code> Machine<C> {
         }
     }
 
-    fn forget_half_of(&mut self, cell: &Arc<Cell>) {
+    /// The same for one that has its fate from now on.
+    pub(super) fn forget_half_of(&mut self, cell: &Arc<Cell>) {
         cell.standing.put(Place::Settled);
         self.forget_half(cell);
     }
