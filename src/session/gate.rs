@@ -306,9 +306,6 @@ impl Gate {
             word.idle -= 1;
             false
         });
-        if counted_off && planted!(LeavesThoughRung) {
-            return Woken::Bored;
-        }
         if counted_off {
             // Every count-off is followed by a ring: one of them is this sleeper's.
             let _ = self.bell.1.recv();

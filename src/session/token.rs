@@ -248,7 +248,8 @@ impl Token {
         self.node().cause()
     }
 
-    /// Cancels this token and all below it, and calls their callbacks on this thread.
+    /// Cancels this token and all below it, and calls their callbacks on this thread. If another
+    /// thread was first, it may still be at it when this returns `Before`.
     pub fn cancel(&self, cause: Cause) -> Cancelled {
         match self.signal(cause) {
             Some(fired) => {

@@ -7,6 +7,7 @@ use super::stage::EVER;
 use crate::session::{Call, Found, Gate, Owed, Resume, Woken};
 use crate::sync::atomic::AtomicU8;
 use crate::sync::channel::{Receiver, Sender, unbounded};
+use crate::sync::oneshot::{Latch, Waited};
 use crate::sync::tally::{AtomicU64, Ordering};
 use crate::sync::{Arc, thread};
 
@@ -21,17 +22,22 @@ struct Lane {
     taken: AtomicU64,
     executing: AtomicU64,
     cap: u64,
+    /// How much there is to take, and that it is taken.
+    all: u64,
+    served: Latch,
     /// 1 once there is nothing more to come.
     closed: AtomicU8,
 }
 
-fn lane(cap: u32) -> Arc<Lane> {
+fn lane(cap: u32, all: u64) -> Arc<Lane> {
     Arc::new(Lane {
         gate: Gate::new(cap),
         ready: unbounded(),
         taken: AtomicU64::new(0),
         executing: AtomicU64::new(0),
         cap: u64::from(cap),
+        all,
+        served: Latch::default(),
         closed: AtomicU8::new(0),
     })
 }
@@ -61,7 +67,9 @@ impl Lane {
                 Err(_) => thread::spin(),
             }
         };
-        self.taken.fetch_add(ticket % BACK, Ordering::SeqCst);
+        if self.taken.fetch_add(ticket % BACK, Ordering::SeqCst) + ticket % BACK == self.all {
+            self.served.set();
+        }
         self.executing.fetch_sub(1, Ordering::SeqCst);
         if ticket < BACK {
             return Owed::No;
@@ -106,8 +114,9 @@ fn go(lane: &Arc<Lane>, body: impl FnOnce(&Lane) + Send + 'static) -> thread::Jo
     thread::spawn("worker".to_owned(), move || body(&lane)).expect("a thread")
 }
 
+/// Everything is served by itself; then the workers are called out.
 fn end(lane: &Lane, workers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
-    // What came before the end is served before it: nobody sleeps beside a ticket that could start.
+    assert_eq!(lane.served.wait_until(None), Waited::Set);
     lane.close();
     workers.into_iter().for_each(super::stage::join);
     let word = lane.gate.word();
@@ -116,32 +125,27 @@ fn end(lane: &Lane, workers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
 
 /// Two producers, two workers, more tickets than slots.
 pub(super) fn p4_every_ticket_is_served() {
-    let lane = lane(2);
+    let lane = lane(2, 12);
     let workers = [go(&lane, |lane| lane.work(EVER)), go(&lane, |lane| lane.work(EVER))];
     let producer = go(&lane, |lane| lane.arrive(BACK + 1));
     lane.arrive(10);
     super::stage::join(producer);
     end(&lane, workers);
-    assert_eq!(lane.taken.load(Ordering::SeqCst), 12);
 }
 
 /// One worker stays, one has no patience: a ring is never lost with the one who leaves.
 pub(super) fn p3_a_bored_worker_takes_no_ring_with_it() {
-    let lane = lane(2);
+    let lane = lane(2, 11);
     let workers = [go(&lane, |lane| lane.work(EVER)), go(&lane, |lane| lane.work(Duration::ZERO))];
     let producer = go(&lane, |lane| lane.arrive(1));
     lane.arrive(10);
     super::stage::join(producer);
-    // Two workers may have found one ticket each, or the one who stays both: before the end.
-    while lane.taken.load(Ordering::SeqCst) < 11 {
-        thread::spin();
-    }
     end(&lane, workers);
 }
 
 /// The lane is paused and resumed while tickets come.
 pub(super) fn p3_no_resize_lets_too_many_in() {
-    let lane = lane(2);
+    let lane = lane(2, 11);
     let workers = [go(&lane, |lane| lane.work(EVER)), go(&lane, |lane| lane.work(EVER))];
     let resizes = go(&lane, |lane| {
         lane.gate.set_cap(0);
@@ -152,43 +156,29 @@ pub(super) fn p3_no_resize_lets_too_many_in() {
     lane.arrive(10);
     super::stage::join(resizes);
     end(&lane, workers);
-    assert_eq!(lane.taken.load(Ordering::SeqCst), 11);
-}
-
-/// Counts who got a slot back.
-#[derive(Default)]
-struct Resumed(AtomicU64);
-
-impl Resume for Resumed {
-    fn resumed(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
 }
 
 /// A run lends its slot and wants it back while another ticket comes: both get their turn.
 pub(super) fn p3_a_resumer_goes_before_tickets_and_leaves_none_behind() {
-    let lane = lane(1);
+    let lane = lane(1, 1);
     let worker = go(&lane, |lane| lane.work(EVER));
     let resumer = go(&lane, |lane| {
         // A run of its own, which has waited.
         lane.answer(lane.gate.resume());
         lane.answer(lane.gate.leave());
     });
-    let other = Arc::new(Resumed::default());
+    let other = Arc::new(Latch::default());
     lane.arrive(1);
     lane.gate.resume_by(Arc::clone(&other) as Arc<dyn Resume>);
-    super::stage::join(resumer);
-    while other.0.load(Ordering::SeqCst) == 0 {
-        thread::spin();
-    }
+    assert_eq!(other.wait_until(None), Waited::Set);
     lane.answer(lane.gate.leave());
+    super::stage::join(resumer);
     end(&lane, [worker]);
-    assert_eq!(lane.taken.load(Ordering::SeqCst), 1);
 }
 
 /// Two host threads that pull; each ticket is one's.
 pub(super) fn p4_pulls_take_each_ticket_once() {
-    let lane = lane(2);
+    let lane = lane(2, 11);
     let pull = |lane: &Lane| {
         while lane.gate.pull() == Found::Ticket {
             let _ = lane.execute();

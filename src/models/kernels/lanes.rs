@@ -58,9 +58,9 @@ pub(super) fn p3_resize_meets_claim() {
     stage.finish();
 }
 
-/// No worker at first, and each leaves when it is idle: a ticket always finds or starts one.
-pub(super) fn p4_retired_workers_are_replaced() {
-    let stage = Stage::without_workers(1, std::time::Duration::ZERO, |_| Ok("done".into()));
+/// No worker at first: a ticket that finds nobody starts one, and never more than there are slots.
+pub(super) fn p4_workers_are_hired_for_tickets() {
+    let stage = Stage::without_workers(1, super::stage::EVER, |_| Ok("done".into()));
     let other = stage.go(|stage| drop(stage.submit("j", "a")));
     let cell = stage.submit("k", "b");
     join(other);

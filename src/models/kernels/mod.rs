@@ -33,7 +33,7 @@ kernels! {
     lanes::p1_two_keys_and_two_workers
     lanes::p4_closures_and_messages_of_one_key
     lanes::p3_resize_meets_claim
-    lanes::p4_retired_workers_are_replaced
+    lanes::p4_workers_are_hired_for_tickets
     runs::p5_steer_meets_finish
     runs::p6_interrupt_meets_finish
     runs::p4_withdraw_meets_start
@@ -46,5 +46,6 @@ kernels! {
     trees::p6_a_child_is_made_while_its_parent_is_cancelled
     trees::p6_an_unregistered_callback_is_not_running
     trees::p4_a_fate_reaches_who_waits_and_who_watches
+    trees::p4_a_quota_never_says_less_than_is_out
     trees::the_channel_of_the_models_keeps_its_contract
 }

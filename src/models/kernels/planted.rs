@@ -8,11 +8,6 @@ fn finds(bug: Bug, kernel: fn()) {
 }
 
 #[test]
-fn a_ring_that_wakes_nobody_is_found() {
-    finds(Bug::LeavesThoughRung, gates::p3_a_bored_worker_takes_no_ring_with_it);
-}
-
-#[test]
 fn a_sleeper_that_is_not_counted_is_found() {
     finds(Bug::SleepsUncounted, gates::p4_every_ticket_is_served);
     finds(Bug::SleepsUncounted, lanes::p4_running_to_idle_meets_submit);
@@ -43,4 +38,9 @@ fn a_fate_that_is_told_in_silence_is_found() {
 #[test]
 fn a_child_that_a_cancel_misses_is_found() {
     finds(Bug::BornUnseen, trees::p6_a_child_is_made_while_its_parent_is_cancelled);
+}
+
+#[test]
+fn a_drain_that_nobody_tells_of_the_last_fate_is_found() {
+    finds(Bug::FinishesUnheard, runs::p4_drain_meets_submit);
 }

@@ -97,7 +97,6 @@ pub(super) fn p1_abandon_meets_finish() {
     let next = stage.submit("k", "next");
     assert_eq!((fate(&head), fate(&next)), (Fate::Ran, Fate::Ran));
     join(other);
-    assert_eq!(stage.door.gate.word().executing, 0, "P3: no slot is kept or given twice");
     stage.finish();
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::lane::{Handler, Staff};
 use crate::run::{Closure, Crew, Run, Shared, WaitGraph};
 use crate::session::{Cell, Door, Hire, Hooks, LANES_MAX, Open, Origin, Session};
+use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::unseen::Mutex;
 use crate::sync::{Arc, par, thread};
 use crate::time::{Clock, ManualClock};
@@ -81,10 +82,13 @@ impl Stage {
         let shared = Arc::new(Shared::new(config, real, hire, Hooks::default(), None));
         let door = shared.doors.open("main", lane).expect("a fine name");
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let sees = Arc::clone(&seen);
+        let (sees, busy) = (Arc::clone(&seen), AtomicU32::new(0));
         let handle = Box::new(move |run: &Run| {
             enter(&sees, run.key(), &run.batch().text());
+            // Two runs that could overlap do: loom tries both orders of these.
+            busy.fetch_add(1, Ordering::SeqCst);
             let came = handle(run);
+            busy.fetch_sub(1, Ordering::SeqCst);
             leave(&sees, run.key());
             came
         });
@@ -149,6 +153,7 @@ impl Stage {
         self.shared.shut(Open::Closed);
         self.door.gate.ring_all();
         assert!(self.staff.wait_gone(None));
+        assert_eq!(self.door.gate.word().executing, 0, "P3: no slot is kept or given back twice");
         assert_eq!(self.shared.pending.taken(), 0, "P4: nothing is pending");
         self.shared.table.for_each(|session| {
             let locked = session.lock();

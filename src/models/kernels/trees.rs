@@ -6,6 +6,7 @@ use crate::session::{Telling, Wake, Watch};
 use crate::sync::channel::unbounded;
 use crate::sync::tally::{AtomicU64, Ordering};
 use crate::sync::{Arc, thread};
+use crate::watch::{Quota, Room};
 use crate::{Cancelled, Cause, Fate, Token};
 
 fn go(body: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
@@ -104,6 +105,22 @@ pub(super) fn p4_a_fate_reaches_who_waits_and_who_watches() {
     join(teller);
     join(waiter);
     assert_eq!(ear.0.load(Ordering::SeqCst), 1, "P4: told once");
+}
+
+/// Credits that move between a stripe and the rest are never taken for given back: a drain that
+/// adds up meanwhile does not end too early.
+pub(super) fn p4_a_quota_never_says_less_than_is_out() {
+    // So few that a stripe keeps two at most.
+    let quota = Arc::new(Quota::new(8));
+    (0..5).for_each(|_| assert_eq!(quota.take(1), Room::Taken));
+    let gives = Arc::clone(&quota);
+    let other = go(move || {
+        (0..3).for_each(|_| gives.give(1));
+        assert_eq!(gives.take(2), Room::Taken);
+    });
+    assert!(quota.taken() >= 2, "P4: two are out all the time");
+    join(other);
+    assert_eq!(quota.taken(), 4);
 }
 
 /// In order from each sender, each value to one receiver, and the end is told behind the last.

@@ -16,9 +16,6 @@ fn finds(bug: Bug, scene: fn()) {
     assert!(without.is_ok(), "the same schedule is fine without the bug");
 }
 
-// `LeavesThoughRung` is for the kernels: here a worker looks once more before it leaves
-// (`Staff::retire`), so that the whole engine survives it.
-
 #[test]
 fn a_sleeper_that_is_not_counted_is_found() {
     finds(Bug::SleepsUncounted, flows::p3_release_meets_quit);
@@ -52,6 +49,11 @@ fn a_child_that_a_cancel_misses_is_found() {
 #[test]
 fn a_drain_that_looks_into_no_session_is_found() {
     finds(Bug::DrainsUnseen, flows::p4_drain_meets_submit);
+}
+
+#[test]
+fn a_drain_that_nobody_tells_of_the_last_fate_is_found() {
+    finds(Bug::FinishesUnheard, flows::p4_drain_meets_submit);
 }
 
 #[test]

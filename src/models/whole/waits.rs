@@ -39,11 +39,14 @@ pub(super) fn p8_lending_meets_the_cap() {
         if &*run.batch().text() != "parent" {
             return Ok("child".into());
         }
-        let child = Message::new(format!("{}/child", run.key()), "child");
-        if let Ok(receipt) = run.spawn(child) {
-            book.sent(&receipt);
-            let limit = (thread::roll(2) == 0).then_some(std::time::Duration::from_secs(1));
-            inside.wait(run, &receipt, limit);
+        let child = Message::new(format!("{}/child", run.key()), "child").with_lane("main");
+        match run.spawn(child) {
+            Ok(receipt) => {
+                book.sent(&receipt);
+                let limit = (thread::roll(2) == 0).then_some(std::time::Duration::from_secs(1));
+                inside.wait(run, &receipt, limit);
+            }
+            Err(refused) => assert!(run.stopped().is_some(), "{refused:?}"),
         }
         Ok("parent".into())
     });

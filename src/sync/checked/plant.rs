@@ -5,8 +5,8 @@ use std::cell::Cell;
 /// What can be planted, by what the engine then does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// A bored sleeper leaves although it was counted off: the ring for it wakes nobody else.
-    LeavesThoughRung,
+    /// A drain is not told of what was settled.
+    FinishesUnheard,
     /// Who goes to sleep is not counted, so nobody rings for it.
     SleepsUncounted,
     /// The gate's word is read, changed and written in two steps.
