@@ -32,6 +32,9 @@ mod engine;
 #[cfg(feature = "capi")]
 pub mod capi;
 
+#[cfg(all(test, any(loom, shuttle)))]
+mod models;
+
 /// The flow, the session machine, threads, locks, races closed and decisions.
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}

@@ -206,7 +206,7 @@ impl<C: Code> Shared<C> {
     ) -> R {
         let (answer, ticket) = self.transition_holding(session, now, step, then);
         if let Some(tag) = ticket {
-            self.issue(session, tag, now);
+            self.issue(session, tag, Some(now));
         }
         answer
     }
@@ -233,7 +233,7 @@ impl<C: Code> Shared<C> {
         (answer, ticket)
     }
 
-    /// The same for fired closures, which read the clock only where somebody needs the time.
+    /// The admission of a closure, which reads the clock only where somebody needs the time.
     #[inline]
     pub(crate) fn transition_lazily<R>(
         self: &Arc<Self>,
@@ -241,7 +241,7 @@ impl<C: Code> Shared<C> {
         known: Option<Moment>,
         step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
     ) -> R {
-        let (next, answer, read) = {
+        let (mut next, answer, read) = {
             let mut locked = session.lock();
             let needed = known.is_none() && (self.bus.on() || locked.machine.wants_clock());
             let read = known.or_else(|| needed.then(|| self.now()));
@@ -249,15 +249,17 @@ impl<C: Code> Shared<C> {
             let rules = self.rules();
             let (mut next, answer) = step(&mut locked.machine, &self.cx(&rules, now));
             self.number(&mut next);
+            if locked.machine.is_plain() {
+                locked.leaves_readers_alone();
+            }
             (next, answer, read)
         };
-        // Each ticket is stamped, always.
-        let now = match (read, next.ticket) {
-            (Some(now), _) => now,
-            (None, Some(_)) => self.now(),
-            (None, None) => Moment::START,
-        };
-        self.act(session, now, next);
+        let ticket = next.ticket.take();
+        // Whatever else there is to do was admitted by the clock.
+        self.act(session, read.unwrap_or(Moment::START), next);
+        if let Some(tag) = ticket {
+            self.issue(session, tag, read);
+        }
         answer
     }
 
@@ -293,7 +295,7 @@ impl<C: Code> Shared<C> {
             Alarm::GiveUp => self.timer.give_up(),
         }
         if let Some(tag) = next.ticket {
-            self.issue(session, tag, now);
+            self.issue(session, tag, Some(now));
         }
     }
 

@@ -1,7 +1,8 @@
 //! Counters and quotas that many threads change at once, each on a stripe of its own.
 
 use crate::model::{Fate, Outcome};
-use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicI64, Ordering};
+use crate::sync::tally::AtomicU64;
 use crate::sync::{Padded, thread};
 
 /// What is counted.

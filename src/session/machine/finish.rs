@@ -50,7 +50,8 @@ pub(crate) struct Ended {
     pub(crate) slot: SlotState,
 }
 
-/// What a finish came to.
+/// What a finish came to. Its tag is a word of its own: see [`Entry`](crate::session::backlog::Entry).
+#[repr(u64)]
 pub(crate) enum Finished {
     /// P1: the run was abandoned before; its claim is without effect.
     Stale,
@@ -99,7 +100,7 @@ impl<C: Code> Machine<C> {
         };
         match slice {
             Some(slice) if self.slice_goes_on(slice.ticket.tag, cx) => {
-                *slice.next = Some(self.start(slice.run, slice.ticket, cx, &mut next));
+                self.start(slice.run, slice.ticket, slice.next, cx, &mut next);
             }
             _ => self.rest(cx, &mut next),
         }
