@@ -70,14 +70,7 @@ impl Engine {
         let shared = self.shared();
         let until = deadline(within);
         shared.begin_report();
-        shared.shut(Open::Draining);
-        shared.bus.say(shared.now(), || Event::EngineDraining);
-        // Every session once: an admission that read `Open` is over, and windows close.
-        shared.table.for_each(|session| {
-            if !planted!(DrainsUnseen) {
-                shared.transition(session, shared.now(), |m, cx| (m.notice_door(cx), ()));
-            }
-        });
+        self.begin_drain();
         let complete = shared.wait_settled(until, || shared.pending.taken() == 0);
         if !complete {
             self.core.end_all(Cause::Drain);
@@ -90,6 +83,20 @@ impl Engine {
         let running = self.core.running();
         let (settled, returned) = (report.settled, report.returned);
         Ok(DrainReport { complete, settled, returned, running })
+    }
+
+    /// The first half of a drain, which never blocks: simulations go on by themselves.
+    #[doc(hidden)]
+    pub fn begin_drain(&self) {
+        let shared = self.shared();
+        shared.shut(Open::Draining);
+        shared.bus.say(shared.now(), || Event::EngineDraining);
+        // Every session once: an admission that read `Open` is over, and windows close.
+        shared.table.for_each(|session| {
+            if !planted!(DrainsUnseen) {
+                shared.transition(session, shared.now(), |m, cx| (m.notice_door(cx), ()));
+            }
+        });
     }
 
     /// Stops every run, cause `close`, returns what waits, and joins every thread. What has not

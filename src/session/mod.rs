@@ -35,7 +35,7 @@ pub(crate) use backlog::{Code, Kept};
 pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
 pub(crate) use door::{Door, LANES_MAX, Side, Ticket};
-pub(crate) use due::{Chore, SWEEP, What};
+pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
 #[cfg(all(test, loom))]
 pub(crate) use gate::{Call, Gate};
 pub(crate) use gate::{Found, Owed, Resume, Woken};

@@ -22,6 +22,8 @@ use crate::store::Transcripts;
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
+#[cfg(feature = "journal")]
+use crate::sync::oneshot::Latch;
 use crate::sync::swap::{Current, Swap};
 use crate::sync::{Arc, caught};
 use crate::time::{Clock, Moment, Timer};
@@ -96,6 +98,7 @@ impl<C: Code> Shared<C> {
     ) -> Self {
         Self {
             timer: Timer::new(clock.clone()),
+            table: Table::new(&clock),
             clock,
             bus: Arc::new(Bus::new(config.limits.ring_events)),
             counters: Counters::new(),
@@ -103,7 +106,6 @@ impl<C: Code> Shared<C> {
             bytes: Quota::new(config.limits.max_bytes),
             closure_cap: AtomicU32::new(config.limits.closure_cap),
             config: Swap::new(config),
-            table: Table::new(),
             doors: Doors::new(),
             staff,
             hooks,
@@ -365,6 +367,18 @@ impl<C: Code> Shared<C> {
     pub(crate) fn call_back(&self) {
         while let Ok(Some(code)) = self.aux.1.recv() {
             let _ = caught::call(code);
+        }
+    }
+
+    /// Blocks until what was left to the `laneq-callbacks` thread so far has been called.
+    #[cfg(feature = "journal")]
+    pub(crate) fn settle_callbacks(&self) {
+        let done = Arc::new(Latch::default());
+        let told = Arc::clone(&done);
+        if self.open() != Open::Closed
+            && self.aux.0.send(Some(Box::new(move || told.set()))).is_ok()
+        {
+            let _ = done.wait_until(None);
         }
     }
 

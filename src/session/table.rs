@@ -11,7 +11,8 @@ use hashbrown::HashTable;
 use super::backlog::Code;
 use super::session::Session;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Hasher, Mutex, Padded, hasher, planted};
+use crate::sync::{Arc, Hasher, Mutex, Padded, Spread, hasher, planted};
+use crate::time::Clock;
 
 /// A model has one: its sessions meet, and it has fewer states.
 const SHARDS: usize = if cfg!(any(loom, shuttle)) { 1 } else { 256 };
@@ -30,18 +31,21 @@ struct Shard<C> {
 /// All sessions of an engine.
 pub(crate) struct Table<C> {
     shards: Box<[Padded<Mutex<Shard<C>>>]>,
-    /// Seeded: keys come from outside, and must not choose their buckets.
+    /// Seeded, but for a clock that is turned by hand: then everything comes in the same order.
     hasher: Hasher,
     /// Serial numbers, drawn once a session.
     serials: AtomicU64,
 }
 
 impl<C: Code> Table<C> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clock: &Clock) -> Self {
         let shard = || Padded(Mutex::new(Shard { sessions: HashTable::new(), hand: 0 }));
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: hasher(),
+            hasher: hasher(match clock {
+                Clock::Real(_) => Spread::Seeded,
+                Clock::Manual(_) => Spread::Same,
+            }),
             serials: AtomicU64::new(1),
         }
     }
@@ -57,7 +61,7 @@ impl<C: Code> Table<C> {
     }
 
     fn session_by(&self, key: &str, own: impl FnOnce() -> Arc<str>) -> Arc<Session<C>> {
-        let hash = self.hasher.hash_one(key);
+        let hash = BuildHasher::hash_one(&self.hasher, key);
         let mut retired = [const { None }; LOOKS];
         let mut guard = self.shards[shard_of(hash)].0.lock();
         let shard = &mut *guard;
@@ -75,7 +79,7 @@ impl<C: Code> Table<C> {
     /// A session of its own for one closure without a key: found by walks only.
     pub(crate) fn loose(&self, key: &Arc<str>) -> Arc<Session<C>> {
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
-        let hash = self.hasher.hash_one(serial);
+        let hash = BuildHasher::hash_one(&self.hasher, serial);
         let session = Arc::new(Session::new(Arc::clone(key), hash, serial));
         let mut retired = [const { None }; LOOKS];
         let mut shard = self.shards[shard_of(hash)].0.lock();
@@ -87,7 +91,7 @@ impl<C: Code> Table<C> {
 
     /// The session of this key, if it has one: asking makes none.
     pub(crate) fn existing(&self, key: &str) -> Option<Arc<Session<C>>> {
-        let hash = self.hasher.hash_one(key);
+        let hash = BuildHasher::hash_one(&self.hasher, key);
         let shard = self.shards[shard_of(hash)].0.lock();
         shard.sessions.find(hash, |s| s.hash == hash && *s.key == *key).cloned()
     }
@@ -185,7 +189,7 @@ mod tests {
 
     #[test]
     fn p10_sessions_that_nobody_holds_go_with_the_next_inserts_and_the_sweep_takes_the_rest() {
-        let table: Table<u64> = Table::new();
+        let table: Table<u64> = Table::new(&Clock::real());
         let kept = table.session("kept");
         for n in 0..100_000 {
             drop(table.session(&format!("key {n}")));
@@ -200,7 +204,7 @@ mod tests {
 
     #[test]
     fn asking_for_a_session_makes_none() {
-        let table: Table<u64> = Table::new();
+        let table: Table<u64> = Table::new(&Clock::real());
         assert!(table.existing("k").is_none());
         assert_eq!(table.len(), 0);
     }

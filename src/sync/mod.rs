@@ -87,17 +87,29 @@ pub(crate) type Hasher = ahash::RandomState;
 #[cfg(any(loom, shuttle))]
 pub(crate) type Hasher = RandomState;
 
-/// With seeds of the system's own, as `std` gets them.
+/// How keys are spread over a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spread {
+    /// Keys come from outside, and must not choose their buckets.
+    Seeded,
+    /// The same in every engine: for a simulation, which can be replayed.
+    Same,
+}
+
+/// With seeds of the system's own, as `std` gets them, or with none.
 #[cfg(not(any(loom, shuttle)))]
-pub(crate) fn hasher() -> Hasher {
+pub(crate) fn hasher(spread: Spread) -> Hasher {
     use std::hash::BuildHasher;
     let std = RandomState::new();
-    let [a, b, c, d] = [1, 2, 3, 4].map(|n: u64| std.hash_one(n));
+    let [a, b, c, d] = [1, 2, 3, 4].map(|n: u64| match spread {
+        Spread::Seeded => std.hash_one(n),
+        Spread::Same => n,
+    });
     Hasher::with_seeds(a, b, c, d)
 }
 
 #[cfg(any(loom, shuttle))]
-pub(crate) fn hasher() -> Hasher {
+pub(crate) fn hasher(_: Spread) -> Hasher {
     Hasher::default()
 }
 
