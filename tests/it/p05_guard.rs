@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use laneq::{Config, Error, Fate, Outcome, Verdict, Withdrawn};
+use laneq::{Config, Error, Fate, Outcome, Signal, Verdict, Withdrawn};
 
 use super::stage::{deliver, followup, running, settles, steer, texts};
 use super::support::{Answer, bench_with, fates, waits};
@@ -42,6 +42,26 @@ fn p5_a_guard_that_is_dropped_puts_its_steers_back_before_later_ones() {
 }
 
 /// Rows of `FAILURES.md`: R4.
+#[test]
+fn p5_what_came_under_a_guard_is_told_when_the_guard_is_committed() {
+    let (bench, run) = running();
+    drop(bench.submit(steer("a")));
+    let engine = bench.engine.clone();
+    let heard = bench.gate.ask(move |run| {
+        let (heard, signals) = std::sync::mpsc::channel();
+        let steers = run.take_steers();
+        run.on_signal(move |signal| heard.send(signal).expect("it is listened to"));
+        drop(engine.submit(steer("b")).expect("there is room"));
+        let under = signals.try_iter().count();
+        steers.commit().expect("the run lives");
+        (under, signals.try_iter().collect::<Vec<_>>(), deliver(run))
+    });
+    assert_eq!(heard, (0, vec![Signal::Steer], vec!["b".to_owned()]));
+    bench.gate.open();
+    waits(&run);
+    bench.finish();
+}
+
 #[test]
 fn p5_a_second_take_shows_the_same_steers_to_its_thread_and_nothing_to_another() {
     let (bench, run) = running();

@@ -196,9 +196,8 @@ impl World {
                 self.truth.stops(run, Cause::Interrupt);
             }
         }
-        if let Some(run) = self.truth.msgs[n].steers
-            && self.truth.sees_steers(run)
-        {
+        if let Some(run) = self.truth.msgs[n].steers {
+            // Told now, or as soon as it is visible.
             self.truth.lives.get_mut(&run).expect("it is live").steer_due = true;
         }
         Ok(())

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use laneq::{Engine, Event, Observer, Record, Stats};
 
@@ -60,9 +59,5 @@ impl Book {
             ));
         }
         Ok(())
-    }
-
-    pub fn settle(engine: &Engine) -> bool {
-        engine.settle_events(Duration::from_secs(60))
     }
 }

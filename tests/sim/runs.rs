@@ -42,12 +42,7 @@ impl World {
             Some(Notice::Ready(run)) => self.ready(run)?,
             Some(Notice::Steer(run)) => {
                 self.note(format!("told: a steer waits for run {run}"));
-                // Of an abandoned run, what was unread may still be told.
-                match self.truth.lives.get_mut(&run) {
-                    Some(live) => live.steer_due = false,
-                    None if self.truth.fenced.contains(&run) => {}
-                    None => return Err(format!("a notice of run {run}, which is over")),
-                }
+                self.heard(run, |live| live.steer_due = false)?;
             }
             Some(Notice::Stop(run, cause)) => {
                 self.note(format!("told: run {run} is stopped, {cause}"));
@@ -60,15 +55,23 @@ impl World {
             }
             Some(Notice::Waited(run)) => {
                 self.note(format!("told: run {run} has waited"));
-                let live =
-                    self.truth.lives.get_mut(&run).ok_or("a notice of a run that is over")?;
-                (live.waits, live.lent) = (0, false);
+                self.heard(run, |live| (live.waits, live.lent) = (0, false))?;
             }
             Some(Notice::Settled(n)) => self.told(usize::try_from(n).expect("a label"))?,
             Some(Notice::Closed) if self.truth.door == Door::Over => return Ok(false),
             Some(notice) => return Err(format!("an unexpected notice: {notice:?}")),
         }
         Ok(true)
+    }
+
+    /// A notice of a run. Of an abandoned one, what was unread may still be told.
+    fn heard(&mut self, run: RunId, change: impl FnOnce(&mut Live)) -> Check {
+        match self.truth.lives.get_mut(&run) {
+            Some(live) => change(live),
+            None if self.truth.fenced.contains(&run) => {}
+            None => return Err(format!("a notice of run {run}, which is over")),
+        }
+        Ok(())
     }
 
     fn told(&mut self, n: usize) -> Check {
@@ -112,6 +115,7 @@ impl World {
             steer_due: false,
             inbox: if self.plan.steerable { Inbox::Open } else { Inbox::Never },
             rounds: 0,
+            taking: false,
             deadline,
             waits: 0,
             lent: false,
@@ -163,7 +167,8 @@ impl World {
         if found.is_empty() {
             return Ok(());
         }
-        self.truth.lives.get_mut(&id).expect("it lives").rounds += 1;
+        let live = self.truth.lives.get_mut(&id).expect("it lives");
+        (live.rounds, live.taking) = (live.rounds + 1, true);
         for n in &found {
             self.truth.msgs[*n].at = At::Taken;
         }
@@ -175,6 +180,9 @@ impl World {
             }
         }
         self.nested -= 1;
+        if let Some(live) = self.truth.lives.get_mut(&id) {
+            live.taking = false;
+        }
         if self.dice.percent(70) {
             self.commit(id, taken, &found)
         } else {

@@ -120,6 +120,8 @@ pub struct Live {
     pub steer_due: bool,
     pub inbox: Inbox,
     pub rounds: u32,
+    /// It has steers in its hands: others are not visible.
+    pub taking: bool,
     pub deadline: Option<u64>,
     pub waits: u32,
     /// Its slot is another's, as far as has been told.
@@ -181,7 +183,7 @@ impl Truth {
 
     pub fn sees_steers(&self, run: RunId) -> bool {
         let live = &self.lives[&run];
-        let open = live.stop.is_none() && live.inbox == Inbox::Open;
+        let open = live.stop.is_none() && live.inbox == Inbox::Open && !live.taking;
         open && live.rounds < self.steer_rounds && !self.inbox(run).is_empty()
     }
 

@@ -153,6 +153,8 @@ impl<C: Code> Machine<C> {
             }
         }
         self.end_later_turns(&cells, cx, &mut next);
+        // What came while these were in the run's hands is visible now.
+        self.wake_steer(&mut next);
         self.rest(cx, &mut next);
         (next, Ok(()))
     }
