@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::slot::Slot;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::thread;
 
 type Tested = Slot<Cell<u64>, Arc<u64>>;
 
@@ -85,14 +86,17 @@ fn what_is_shared_can_be_looked_at_and_is_let_go_with_its_slot() {
 
 #[test]
 fn slots_go_to_other_threads() {
-    let drops = Arc::default();
+    let (drops, told) = (Arc::default(), Arc::new(AtomicU32::new(0)));
     let slots: Vec<_> = (0..100).map(|_| holding([1; 8], &drops)).collect();
+    let tell = Arc::clone(&told);
     let calls = move || {
         let sum = Cell::new(0);
         slots.into_iter().for_each(|slot| slot.call(&sum));
-        sum.get()
+        tell.store(u32::try_from(sum.get()).unwrap_or(0), Ordering::Relaxed);
     };
-    assert_eq!(std::thread::spawn(calls).join().ok(), Some(800));
+    let thread = thread::spawn("slots".to_owned(), calls).expect("a thread starts");
+    thread.join().expect("no panic");
+    assert_eq!(told.load(Ordering::Relaxed), 800);
     assert_eq!(drops.load(Ordering::Relaxed), 100);
 }
 

@@ -29,6 +29,7 @@ mod shared;
 mod table;
 mod token;
 mod transcribe;
+mod transition;
 mod window;
 
 pub(crate) use backlog::{Code, Kept};

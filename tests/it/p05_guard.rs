@@ -41,7 +41,6 @@ fn p5_a_guard_that_is_dropped_puts_its_steers_back_before_later_ones() {
     bench.finish();
 }
 
-/// Rows of `FAILURES.md`: R4.
 #[test]
 fn p5_what_came_under_a_guard_is_told_when_the_guard_is_committed() {
     let (bench, run) = running();
@@ -62,6 +61,7 @@ fn p5_what_came_under_a_guard_is_told_when_the_guard_is_committed() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R4.
 #[test]
 fn p5_a_second_take_shows_the_same_steers_to_its_thread_and_nothing_to_another() {
     let (bench, run) = running();
