@@ -335,15 +335,18 @@ impl Bus {
     /// Delivers what is in the line and ends the thread; `TimedOut` if an observer is stuck.
     pub(crate) fn close(&self, until: Option<Instant>) -> Waited {
         self.end();
-        let Some(handle) = self.thread.lock().take() else { return Waited::Set };
-        match self.ended.wait_until(until) {
-            Waited::Set => {
-                // The body caught every panic of an observer; there is nothing to report.
-                let _ = handle.join();
-                Waited::Set
-            }
-            Waited::TimedOut => Waited::TimedOut,
+        if self.thread.lock().is_none() {
+            return Waited::Set;
         }
+        // P12: a close that comes again waits for the same thread.
+        let waited = self.ended.wait_until(until);
+        if waited == Waited::Set
+            && let Some(handle) = self.thread.lock().take()
+        {
+            // The body caught every panic of an observer; there is nothing to report.
+            let _ = handle.join();
+        }
+        waited
     }
 }
 
@@ -362,6 +365,22 @@ mod tests {
         bus.publish([second.record(Moment::START, Event::EngineDraining)]);
         bus.publish([first.record(Moment::START, Event::EngineStarted)]);
         assert_eq!([rx.recv(), rx.recv()], [Ok(1), Ok(2)]);
+        assert_eq!(bus.close(None), Waited::Set);
+    }
+
+    #[test]
+    fn p12_a_second_close_waits_for_what_the_first_did_not() {
+        let bus = Arc::new(Bus::new(16));
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let gate = std::sync::Mutex::new(gate);
+        let stays = move |_: &Record| drop(gate.lock().expect("no panic under it").recv());
+        bus.subscribe(Arc::new(stays)).expect("a thread");
+        let told = bus.draw().expect("somebody listens");
+        bus.publish([told.record(Moment::START, Event::EngineStarted)]);
+        for _ in 0..2 {
+            assert_eq!(bus.close(Some(Instant::now())), Waited::TimedOut);
+        }
+        drop(open);
         assert_eq!(bus.close(None), Waited::Set);
     }
 

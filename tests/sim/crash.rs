@@ -30,9 +30,12 @@ impl World {
         Ok(())
     }
 
-    /// What a fault has blurred is clear again in a new process.
+    /// In a new process the journal can be written again. What a fault has blurred stays so: which
+    /// marks are in the journal, nobody knows.
     pub fn mend(&mut self) -> Check {
-        if self.truth.blurred { self.crash() } else { Ok(()) }
+        let fault = self.seam.paper.as_ref().is_some_and(|paper| paper.fault().is_some());
+        let broken = fault || self.seam.engine.journal_error().is_some();
+        if broken { self.crash() } else { Ok(()) }
     }
 
     pub fn crash(&mut self) -> Check {
@@ -60,7 +63,6 @@ impl World {
             return Err(format!("P11: {lost:?} were acknowledged, and did not come back"));
         }
         self.note(format!("{} come back: {came:?}", back.len()));
-        self.truth.blurred = false;
         // An interrupt that waits has ended the run, whatever became of it.
         for n in &back {
             let msg = &self.truth.msgs[*n];

@@ -23,7 +23,7 @@ impl std::fmt::Display for Failure {
         writeln!(f, "seed {seed}: {why}")?;
         write!(
             f,
-            "once more: LANEQ_SEED={seed} cargo test --locked --features cli --test sim -- --nocapture one_seed"
+            "once more: LANEQ_SEED={seed} cargo test --locked --profile search --features journal --test sim one_seed -- --nocapture"
         )
     }
 }

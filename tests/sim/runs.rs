@@ -55,7 +55,10 @@ impl World {
             }
             Some(Notice::Waited(run)) => {
                 self.note(format!("told: run {run} has waited"));
-                self.heard(run, |live| (live.waits, live.lent) = (0, false))?;
+                // A wait that began before it was read: of that one, another will tell.
+                if !self.waits_again(run) {
+                    self.heard(run, |live| (live.waits, live.lent) = (0, false))?;
+                }
             }
             Some(Notice::Settled(n)) => self.told(usize::try_from(n).expect("a label"))?,
             Some(Notice::Closed) if self.truth.door == Door::Over => return Ok(false),
@@ -72,6 +75,16 @@ impl World {
             None => return Err(format!("a notice of run {run}, which is over")),
         }
         Ok(())
+    }
+
+    /// Whether nobody but those that surely execute has a slot of this run's lane.
+    fn waits_again(&self, run: RunId) -> bool {
+        let Some(live) = self.truth.lives.get(&run).filter(|live| live.waits > 1) else {
+            return false;
+        };
+        let lanes = self.seam.engine.stats().lanes;
+        let executing = lanes.iter().find(|l| l.name == live.lane).map_or(0, |l| l.executing);
+        executing <= self.truth.executing(&live.lane)
     }
 
     fn told(&mut self, n: usize) -> Check {
