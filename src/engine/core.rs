@@ -12,7 +12,7 @@ use crate::ingress::Dedupe;
 use crate::lane::{Handler, HandlerOptions, Staff};
 use crate::model::{BoxError, Error, Reply};
 use crate::run::{Closure, Run, Shared};
-use crate::session::Session as Keyed;
+use crate::session::{SWEEP, SWEEP_ROUNDS, Session as Keyed, What};
 use crate::sync::on::{Thread, become_kind, kind};
 use crate::sync::oneshot::{Latch, Waited, deadline};
 use crate::sync::{Arc, Mutex, thread};
@@ -251,15 +251,27 @@ impl Engine {
         let shared = self.shared();
         let end = clock.now().plus(by);
         // Step by step, so that what comes due first happens first and at its own time.
+        let mut sweeps = 0;
         while let Some(at) = shared.timer.earliest().filter(|at| *at <= end) {
             clock.turn(at.since(clock.now()));
             while let Some((at, what)) = shared.timer.pop_due() {
-                shared.fire(at, what);
+                sweeps = if matches!(what, What::Sweep) { sweeps + 1 } else { 0 };
+                match at.plus(SWEEP_PAUSE).min(end.minus(SWEEP * SWEEP_ROUNDS)) {
+                    later if sweeps > SWEEP_ROUNDS && later > at => {
+                        sweeps = 0;
+                        shared.timer.arm(later, what);
+                    }
+                    _ => shared.fire(at, what),
+                }
             }
         }
         clock.turn(end.since(clock.now()));
     }
 }
+
+/// A hand-cranked clock leaves sweeps out while nothing else happens, so that days pass quickly: the
+/// whole table is swept before the pause, and before the end.
+const SWEEP_PAUSE: Duration = Duration::from_secs(600);
 
 /// The session of a key, as the engine's other files call it.
 pub(super) type Session = Keyed<Closure>;

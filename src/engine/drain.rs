@@ -6,9 +6,9 @@ use super::Engine;
 use super::core::{Core, Session};
 use crate::model::{Cause, Error, Fate, Message, MessageId, RunId};
 use crate::session::{Found, Open, SlotState};
-use crate::sync::Arc;
 use crate::sync::on::{Thread, kind};
 use crate::sync::oneshot::{Waited, deadline};
+use crate::sync::{Arc, planted};
 use crate::time::Moment;
 use crate::watch::Event;
 
@@ -70,12 +70,7 @@ impl Engine {
         let shared = self.shared();
         let until = deadline(within);
         shared.begin_report();
-        shared.shut(Open::Draining);
-        shared.bus.say(shared.now(), || Event::EngineDraining);
-        // Every session once: an admission that read `Open` is over, and windows close.
-        shared.table.for_each(|session| {
-            shared.transition(session, shared.now(), |m, cx| (m.notice_door(cx), ()));
-        });
+        self.begin_drain();
         let complete = shared.wait_settled(until, || shared.pending.taken() == 0);
         if !complete {
             self.core.end_all(Cause::Drain);
@@ -88,6 +83,20 @@ impl Engine {
         let running = self.core.running();
         let (settled, returned) = (report.settled, report.returned);
         Ok(DrainReport { complete, settled, returned, running })
+    }
+
+    /// The first half of a drain, which never blocks: simulations go on by themselves.
+    #[doc(hidden)]
+    pub fn begin_drain(&self) {
+        let shared = self.shared();
+        shared.shut(Open::Draining);
+        shared.bus.say(shared.now(), || Event::EngineDraining);
+        // Every session once: an admission that read `Open` is over, and windows close.
+        shared.table.for_each(|session| {
+            if !planted!(DrainsUnseen) {
+                shared.transition(session, shared.now(), |m, cx| (m.notice_door(cx), ()));
+            }
+        });
     }
 
     /// Stops every run, cause `close`, returns what waits, and joins every thread. What has not
@@ -118,7 +127,7 @@ impl Core {
         for door in shared.doors.all() {
             // Misfits only: every session has been cleared.
             while door.gate.take_ticket() == Found::Ticket {
-                drop(door.ready.take(|| shared.now(), Duration::ZERO));
+                drop(door.ready.take(|| (shared.now(), Duration::ZERO)));
             }
             door.gate.ring_all();
         }

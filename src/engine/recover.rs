@@ -80,6 +80,16 @@ impl Engine {
         Ok(came)
     }
 
+    /// For simulations: blocks until the journal has written and told all that it knows of, and
+    /// what followed from that has been called. Not for a handler.
+    #[doc(hidden)]
+    pub fn settle_journal(&self) {
+        let Some(jots) = &self.shared().jots else { return };
+        jots.line.settle();
+        self.shared().settle_callbacks();
+        jots.line.settle();
+    }
+
     /// Why the journal takes nothing any more, if so: the engine has to be closed, and the journal
     /// opened anew.
     #[must_use]

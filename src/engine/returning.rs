@@ -24,7 +24,8 @@ pub(super) struct Returning<'a> {
     came: Recovered,
     receipts: Vec<Receipt>,
     /// Where messages or lines came back; nothing of it goes its way before everything is back.
-    sessions: HashMap<Arc<str>, Arc<Session>>,
+    /// They do so in the order of their keys.
+    sessions: BTreeMap<Arc<str>, Arc<Session>>,
     /// Numbers of parked messages whose places others have taken.
     replaced: HashSet<u64>,
 }
@@ -46,7 +47,7 @@ struct Read {
 impl<'a> Returning<'a> {
     pub(super) fn new(core: &'a Core, jots: &'a Jots, journal: &'a dyn Journal) -> Self {
         let (came, receipts) = (Recovered::default(), Vec::new());
-        let (sessions, replaced) = (HashMap::new(), HashSet::new());
+        let (sessions, replaced) = (BTreeMap::new(), HashSet::new());
         Self { core, jots, journal, came, receipts, sessions, replaced }
     }
 

@@ -217,7 +217,7 @@ impl<'a> Execution<'a> {
         if !D::QUIET
             && let Some(tag) = ticket.take()
         {
-            self.shared.issue(run.session(), tag, now);
+            self.shared.issue(run.session(), tag, Some(now));
         }
         match finished {
             Finished::Stale => {

@@ -86,7 +86,7 @@ impl Port {
         let mut place = Some(started);
         let after = acting_as(Thread::Worker, own, || execution.run(&mut run, &mut place, None));
         if let After::Over { ticket: Some(tag), .. } = after {
-            self.shared.issue(run.session(), tag, execution.now);
+            self.shared.issue(run.session(), tag, Some(execution.now));
         }
         // P10: its session is let go before the slot.
         drop(run);

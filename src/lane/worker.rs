@@ -172,11 +172,11 @@ impl Worker {
     /// the ticket itself: it wakes nobody for it.
     fn ready(&self, run: &Run, tag: Tag, now: Moment) -> Slot {
         if tag.lane == self.door.id && run.is_plain() {
-            self.shared.issue_uncalled(run.session(), tag, now);
+            self.shared.issue_uncalled(run.session(), tag, Some(now));
             return Slot::Owing;
         }
         // P7: the host's callbacks hang on the run, and dropping them may take its time.
-        self.shared.issue(run.session(), tag, now);
+        self.shared.issue(run.session(), tag, Some(now));
         Slot::Mine
     }
 

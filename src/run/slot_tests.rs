@@ -102,9 +102,3 @@ fn a_slot_is_a_room_of_32_bytes_and_a_pointer_and_knows_an_absent_one() {
     assert_eq!(size_of::<Tested>(), 40);
     assert_eq!(size_of::<Option<Tested>>(), 40);
 }
-#[test]
-fn zz_sizes() {
-    use crate::run::{Closure, Session};
-    use crate::session::probe;
-    eprintln!("session {} {}", size_of::<Session>(), probe::<Closure>());
-}

@@ -75,19 +75,53 @@ pub(crate) struct Entry<C> {
     /// The low half of the admission number: enough to tell neighbours apart.
     pub(crate) number: u32,
     pub(crate) lane: LaneId,
-    pub(crate) priority: Priority,
-    pub(crate) joins: Joins,
+    /// The priority, and whether it joins others, as bare bits: an enum in the last byte would
+    /// become the tag of every `Option` of an entry, and what has its tag there is copied in
+    /// pieces that overlap, which stalls the processor at each copy.
+    marks: u8,
+}
+
+impl<C> Entry<C> {
+    #[inline]
+    pub(crate) fn new(
+        item: Item<C>,
+        number: u32,
+        lane: LaneId,
+        priority: Priority,
+        joins: Joins,
+    ) -> Self {
+        Self { item, number, lane, marks: priority as u8 | (joins as u8) << 2 }
+    }
+
+    #[inline]
+    pub(crate) fn priority(&self) -> Priority {
+        match self.marks & 3 {
+            0 => Priority::Background,
+            1 => Priority::Normal,
+            _ => Priority::Foreground,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn joins(&self) -> Joins {
+        match self.marks >> 2 {
+            0 => Joins::Others,
+            1 => Joins::Leading,
+            _ => Joins::Nobody,
+        }
+    }
 }
 
 /// Rank 2, in order of admission.
+#[repr(C)]
 pub(crate) struct Backlog<C> {
-    /// The oldest entry, in place: most sessions never hold a second, and need no buffer.
-    first: Option<Entry<C>>,
-    rest: VecDeque<Entry<C>>,
     /// Entries that are not gone and not held for a steer in the inbox.
     live: u32,
     /// Entries that are gone.
     gaps: u32,
+    rest: VecDeque<Entry<C>>,
+    /// The oldest entry, in place: most sessions never hold a second, and need no buffer.
+    first: Option<Entry<C>>,
 }
 
 impl<C: Code> Backlog<C> {
@@ -112,7 +146,8 @@ impl<C: Code> Backlog<C> {
 
     #[inline]
     fn push_place(&mut self, entry: Entry<C>) {
-        if self.first.is_none() && self.rest.is_empty() {
+        // In this order: a long queue leaves the cache lines of the first entry alone.
+        if self.rest.is_empty() && self.first.is_none() {
             self.first = Some(entry);
         } else {
             self.rest.push_back(entry);
@@ -183,7 +218,7 @@ impl<C: Code> Backlog<C> {
     pub(crate) fn newest(&self) -> Option<(&Arc<Cell>, Joins)> {
         let entry = self.rest.iter().rev().chain(self.first.as_ref()).find(|e| e.item.waits())?;
         match &entry.item {
-            Item::Message(cell) => Some((cell, entry.joins)),
+            Item::Message(cell) => Some((cell, entry.joins())),
             Item::Closure(_) => None,
         }
     }
@@ -297,7 +332,7 @@ mod tests {
     }
 
     fn entry(item: Item<u64>) -> Entry<u64> {
-        Entry { item, number: 0, lane: LaneId(0), priority: Priority::Normal, joins: Joins::Nobody }
+        Entry::new(item, 0, LaneId(0), Priority::Normal, Joins::Nobody)
     }
 
     #[test]
@@ -322,6 +357,16 @@ mod tests {
         [3, 1, 2].into_iter().for_each(|n| shelf.insert(message(n)));
         let order: Vec<_> = shelf.take_all().iter().map(|c| c.standing.number()).collect();
         assert_eq!(order, [1, 2, 3]);
+    }
+
+    #[test]
+    fn an_entry_keeps_its_marks() {
+        for priority in [Priority::Foreground, Priority::Normal, Priority::Background] {
+            for joins in [Joins::Others, Joins::Leading, Joins::Nobody] {
+                let entry = Entry::new(Item::Closure(7_u64), 1, LaneId(2), priority, joins);
+                assert_eq!((entry.priority(), entry.joins()), (priority, joins));
+            }
+        }
     }
 
     #[test]

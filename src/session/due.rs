@@ -38,6 +38,9 @@ impl<C: Code> Due for What<C> {
 /// Between two rounds of the sweep.
 pub(crate) const SWEEP: std::time::Duration = std::time::Duration::from_millis(60);
 
+/// Rounds that take the whole table.
+pub(crate) const SWEEP_ROUNDS: u32 = 16;
+
 impl<C: Code> Shared<C> {
     /// A due entry of the timer.
     pub(crate) fn fire(self: &Arc<Self>, at: Moment, what: What<C>) {
@@ -59,7 +62,7 @@ impl<C: Code> Shared<C> {
     /// The slow sweep: every round takes a sixteenth of the table, twice a second or so.
     fn sweep_round(self: &Arc<Self>, now: Moment) {
         let shards = Table::<C>::shards();
-        let rounds = 16;
+        let rounds = SWEEP_ROUNDS as usize;
         #[allow(clippy::cast_possible_truncation, reason = "the remainder is below 16")]
         let round = (u128::from(now.nanos()) / SWEEP.as_nanos() % rounds as u128) as usize;
         for shard in (round..shards).step_by(rounds) {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use crate::sync::oneshot::{Latch, Waited};
-use crate::sync::{Arc, Mutex, Padded};
+use crate::sync::{Arc, Mutex, Padded, planted};
 
 /// A whole word, unpacked. 24 + 13 + 14 + 13 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +147,10 @@ impl Gate {
         loop {
             let mut word = Word::unpack(seen);
             let answer = step(&mut word);
+            if planted!(TornGate) {
+                self.word.0.store(word.pack(), Ordering::SeqCst);
+                return answer;
+            }
             match self.word.0.compare_exchange_weak(
                 seen,
                 word.pack(),
@@ -207,7 +211,7 @@ impl Gate {
             word.executing += 1;
             Found::Ticket
         } else {
-            word.idle += 1;
+            word.idle += u32::from(!planted!(SleepsUncounted));
             Found::Sleep
         }
     }
@@ -349,12 +353,18 @@ impl Gate {
     /// The same without a thread that waits: the resumer is told when it has a slot, on whichever
     /// thread frees one; at once, on this one, if there is one. It must look for whom to call then.
     pub(crate) fn resume_by(&self, resumer: Arc<dyn Resume>) {
+        if planted!(AsksTooLate) {
+            self.serve_resumers();
+        }
         {
             let mut resumers = self.resumers.lock();
             resumers.push_back(resumer);
             // SeqCst: whoever frees a slot after this sees that somebody wants it; a slot that
             // was freed before it is found by the next line.
             self.resuming.fetch_add(1, Ordering::SeqCst);
+        }
+        if planted!(AsksTooLate) {
+            return;
         }
         self.serve_resumers();
     }

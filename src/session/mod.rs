@@ -35,7 +35,9 @@ pub(crate) use backlog::{Code, Kept};
 pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
 pub(crate) use door::{Door, LANES_MAX, Side, Ticket};
-pub(crate) use due::{Chore, SWEEP, What};
+pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
+#[cfg(all(test, loom))]
+pub(crate) use gate::{Call, Gate};
 pub(crate) use gate::{Found, Owed, Resume, Woken};
 pub(crate) use hooks::Hooks;
 #[cfg(feature = "journal")]
@@ -57,19 +59,3 @@ pub(crate) use session::Session;
 pub(crate) use shared::{Hire, Shared};
 pub use token::{Cancelled, Registration, Token};
 pub(crate) use token::{cause_number, numbered_cause};
-#[cfg(test)]
-pub(crate) fn probe<C: Code>() -> String {
-    format!(
-        "machine {} live {} backlog {} entry {} item {} extra {} cell {} held {} started {} next {}",
-        size_of::<machine::Machine<C>>(),
-        size_of::<Option<live::Live<C>>>(),
-        size_of::<backlog::Backlog<C>>(),
-        size_of::<backlog::Entry<C>>(),
-        size_of::<backlog::Item<C>>(),
-        size_of::<machine::Extra>(),
-        size_of::<cell::Cell>(),
-        size_of::<live::Held<C>>(),
-        size_of::<machine::Started<C>>(),
-        size_of::<next::Next<C>>(),
-    )
-}

@@ -22,6 +22,8 @@ use crate::store::Transcripts;
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
+#[cfg(feature = "journal")]
+use crate::sync::oneshot::Latch;
 use crate::sync::swap::{Current, Swap};
 use crate::sync::{Arc, caught};
 use crate::time::{Clock, Moment, Timer};
@@ -96,6 +98,7 @@ impl<C: Code> Shared<C> {
     ) -> Self {
         Self {
             timer: Timer::new(clock.clone()),
+            table: Table::new(&clock),
             clock,
             bus: Arc::new(Bus::new(config.limits.ring_events)),
             counters: Counters::new(),
@@ -103,7 +106,6 @@ impl<C: Code> Shared<C> {
             bytes: Quota::new(config.limits.max_bytes),
             closure_cap: AtomicU32::new(config.limits.closure_cap),
             config: Swap::new(config),
-            table: Table::new(),
             doors: Doors::new(),
             staff,
             hooks,
@@ -206,7 +208,7 @@ impl<C: Code> Shared<C> {
     ) -> R {
         let (answer, ticket) = self.transition_holding(session, now, step, then);
         if let Some(tag) = ticket {
-            self.issue(session, tag, now);
+            self.issue(session, tag, Some(now));
         }
         answer
     }
@@ -233,7 +235,7 @@ impl<C: Code> Shared<C> {
         (answer, ticket)
     }
 
-    /// The same for fired closures, which read the clock only where somebody needs the time.
+    /// The admission of a closure, which reads the clock only where somebody needs the time.
     #[inline]
     pub(crate) fn transition_lazily<R>(
         self: &Arc<Self>,
@@ -241,7 +243,7 @@ impl<C: Code> Shared<C> {
         known: Option<Moment>,
         step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
     ) -> R {
-        let (next, answer, read) = {
+        let (mut next, answer, read) = {
             let mut locked = session.lock();
             let needed = known.is_none() && (self.bus.on() || locked.machine.wants_clock());
             let read = known.or_else(|| needed.then(|| self.now()));
@@ -249,15 +251,17 @@ impl<C: Code> Shared<C> {
             let rules = self.rules();
             let (mut next, answer) = step(&mut locked.machine, &self.cx(&rules, now));
             self.number(&mut next);
+            if locked.machine.is_plain() {
+                locked.leaves_readers_alone();
+            }
             (next, answer, read)
         };
-        // Each ticket is stamped, always.
-        let now = match (read, next.ticket) {
-            (Some(now), _) => now,
-            (None, Some(_)) => self.now(),
-            (None, None) => Moment::START,
-        };
-        self.act(session, now, next);
+        let ticket = next.ticket.take();
+        // Whatever else there is to do was admitted by the clock.
+        self.act(session, read.unwrap_or(Moment::START), next);
+        if let Some(tag) = ticket {
+            self.issue(session, tag, read);
+        }
         answer
     }
 
@@ -293,7 +297,7 @@ impl<C: Code> Shared<C> {
             Alarm::GiveUp => self.timer.give_up(),
         }
         if let Some(tag) = next.ticket {
-            self.issue(session, tag, now);
+            self.issue(session, tag, Some(now));
         }
     }
 
@@ -363,6 +367,18 @@ impl<C: Code> Shared<C> {
     pub(crate) fn call_back(&self) {
         while let Ok(Some(code)) = self.aux.1.recv() {
             let _ = caught::call(code);
+        }
+    }
+
+    /// Blocks until what was left to the `laneq-callbacks` thread so far has been called.
+    #[cfg(feature = "journal")]
+    pub(crate) fn settle_callbacks(&self) {
+        let done = Arc::new(Latch::default());
+        let told = Arc::clone(&done);
+        if self.open() != Open::Closed
+            && self.aux.0.send(Some(Box::new(move || told.set()))).is_ok()
+        {
+            let _ = done.wait_until(None);
         }
     }
 

@@ -21,6 +21,12 @@ impl Moment {
         Self(self.0.saturating_add(nanos))
     }
 
+    /// Saturates at the start.
+    pub(crate) fn minus(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self::from_nanos(self.nanos().saturating_sub(nanos))
+    }
+
     /// The time since `earlier`; zero if that is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use laneq::{Config, Error, Fate, Outcome, Verdict, Withdrawn};
+use laneq::{Config, Error, Fate, Outcome, Signal, Verdict, Withdrawn};
 
 use super::stage::{deliver, followup, running, settles, steer, texts};
 use super::support::{Answer, bench_with, fates, waits};
@@ -21,6 +21,7 @@ fn p5_a_commit_is_final_also_if_the_run_fails_later() {
     }
 }
 
+/// Rows of `FAILURES.md`: R3.
 #[test]
 fn p5_a_guard_that_is_dropped_puts_its_steers_back_before_later_ones() {
     let (bench, run) = running();
@@ -37,6 +38,27 @@ fn p5_a_guard_that_is_dropped_puts_its_steers_back_before_later_ones() {
     waits(&run);
     let all = [two.as_slice(), &[late]].concat();
     assert!(fates(&all).iter().all(|f| *f == Some(Fate::Steered)));
+    bench.finish();
+}
+
+/// Rows of `FAILURES.md`: R4.
+#[test]
+fn p5_what_came_under_a_guard_is_told_when_the_guard_is_committed() {
+    let (bench, run) = running();
+    drop(bench.submit(steer("a")));
+    let engine = bench.engine.clone();
+    let heard = bench.gate.ask(move |run| {
+        let (heard, signals) = std::sync::mpsc::channel();
+        let steers = run.take_steers();
+        run.on_signal(move |signal| heard.send(signal).expect("it is listened to"));
+        drop(engine.submit(steer("b")).expect("there is room"));
+        let under = signals.try_iter().count();
+        steers.commit().expect("the run lives");
+        (under, signals.try_iter().collect::<Vec<_>>(), deliver(run))
+    });
+    assert_eq!(heard, (0, vec![Signal::Steer], vec!["b".to_owned()]));
+    bench.gate.open();
+    waits(&run);
     bench.finish();
 }
 
@@ -113,6 +135,7 @@ fn p5_a_taken_steer_is_in_delivery_and_does_not_expire() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R3.
 #[test]
 fn p5_a_restore_applies_the_ttl_and_a_stop_that_came_meanwhile() {
     let (bench, run) = running();

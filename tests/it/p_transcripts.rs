@@ -145,6 +145,7 @@ fn each_attempt_is_told_and_whether_there_is_another() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C35.
 #[test]
 fn p1_an_abandoned_run_is_told_by_who_abandons_it_and_says_nothing_more() {
     let (bench, _dir) = transcribed();
@@ -295,6 +296,7 @@ fn p7_a_transcript_that_cannot_be_written_is_said_once_and_hurts_no_run() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R16.
 #[test]
 fn a_stop_and_a_close_are_told_with_their_cause() {
     let (bench, _dir) = transcribed();

@@ -1,6 +1,6 @@
 //! Admission: which place a message gets, and what gives way for it.
 
-use super::{Cx, Door, Expiry, Machine, Phase};
+use super::{Cx, Door, Expiry, LOTS, Machine, Phase};
 use crate::config::InForce;
 use crate::model::{Cause, Drop, Fallback, Fate, LaneId, Mode, Priority, Reason, RunId};
 use crate::session::backlog::{Code, Entry, Item, Joins};
@@ -230,7 +230,7 @@ impl<C: Code> Machine<C> {
         #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let number = cell.standing.number() as u32;
         let (lane, priority) = (cell.lane, cell.message.priority);
-        Entry { item: Item::Message(Arc::clone(cell)), number, lane, priority, joins }
+        Entry::new(Item::Message(Arc::clone(cell)), number, lane, priority, joins)
     }
 
     pub(super) fn note_admission(cell: &Arc<Cell>, landed: Landed, depth: u32, next: &mut Next<C>) {
@@ -305,20 +305,25 @@ impl<C: Code> Machine<C> {
         if let Some(standing) = code.standing() {
             standing.admit(self.accepted, cx.now);
             standing.put(Place::Queued);
-        } else if self.accepted.is_multiple_of(16) && self.sample.is_none() {
+        } else if self.is_drawn() {
             self.sample = Some(super::Sample { number, admitted: cx.now });
         }
         self.accepted += 1;
         self.closures += 1;
         self.waiting[priority as usize] += 1;
         let item = Item::Closure(code);
-        self.backlog.push(Entry { item, number, lane, priority, joins: Joins::Nobody });
+        self.backlog.push(Entry::new(item, number, lane, priority, Joins::Nobody));
     }
 
     /// Whether the next closure needs the time: one in sixteen is timed, one at a time, and
     /// whatever may be due is settled at the right moment.
     #[inline]
     pub(crate) fn wants_clock(&self) -> bool {
-        self.extra.is_some() || (self.accepted.is_multiple_of(16) && self.sample.is_none())
+        self.extra.is_some() || self.is_drawn()
+    }
+
+    #[inline]
+    fn is_drawn(&self) -> bool {
+        self.accepted % u64::from(LOTS) == u64::from(self.lot) && self.sample.is_none()
     }
 }

@@ -50,7 +50,8 @@ pub(crate) struct Ended {
     pub(crate) slot: SlotState,
 }
 
-/// What a finish came to.
+/// What a finish came to. Its tag is a word of its own: see [`Entry`](crate::session::backlog::Entry).
+#[repr(u64)]
 pub(crate) enum Finished {
     /// P1: the run was abandoned before; its claim is without effect.
     Stale,
@@ -99,7 +100,7 @@ impl<C: Code> Machine<C> {
         };
         match slice {
             Some(slice) if self.slice_goes_on(slice.ticket.tag, cx) => {
-                *slice.next = Some(self.start(slice.run, slice.ticket, cx, &mut next));
+                self.start(slice.run, slice.ticket, slice.next, cx, &mut next);
             }
             _ => self.rest(cx, &mut next),
         }
@@ -298,8 +299,8 @@ impl<C: Code> Machine<C> {
         let mut cells = guard.map_or_else(Vec::new, |Guard { cells, .. }| cells);
         cells.extend(extra.inbox.take_all());
         for cell in cells {
-            self.forget_half(&cell);
             if let Some(fate) = self.overtaken(&cell, cx) {
+                self.forget_half_of(&cell);
                 self.give_fate(cx, next, &cell, fate, None);
             } else {
                 if cx.listening {
@@ -307,7 +308,9 @@ impl<C: Code> Machine<C> {
                     next.effects().notes.push(Note::Promoted { cell, run });
                 }
                 self.waits(&cell);
-                self.extra_mut().promoted.insert(cell);
+                // It has left its old place when that one is counted as a gap: counting may tidy up.
+                self.extra_mut().promoted.insert(Arc::clone(&cell));
+                self.forget_half(&cell);
             }
         }
     }

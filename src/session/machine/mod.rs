@@ -207,7 +207,10 @@ impl Tickets {
     }
 }
 
-/// One fire-and-forget closure in sixteen is timed: its number and its admission.
+/// One fire-and-forget closure in so many is timed.
+const LOTS: u8 = 16;
+
+/// A timed one: its number and its admission.
 #[derive(Clone, Copy)]
 struct Sample {
     number: u32,
@@ -215,32 +218,38 @@ struct Sample {
 }
 
 /// All state of one session.
+///
+/// In the order of who touches it: an admission the first lines, a run all of them.
+#[repr(C)]
 pub(crate) struct Machine<C> {
     phase: Phase,
-    tickets: Tickets,
-    /// Rank 2.
-    backlog: Backlog<C>,
-    live: Option<Live<C>>,
-    extra: Option<Box<Extra>>,
-    /// The next admission number; all accepted so far. P4.
-    accepted: u64,
-    /// All that have their fate. P4: accepted = settled + pending.
-    settled: u64,
-    /// What waits to run, by priority; a pending retry included.
-    waiting: [u32; 3],
+    /// Which of sixteen fired closures is timed: sessions that live for one closure take turns.
+    lot: u8,
     /// Closures in the backlog; the rest of it are messages.
     closures: u32,
+    /// What waits to run, by priority; a pending retry included.
+    waiting: [u32; 3],
     /// The last admission number that started, for the sentinel of P2.
     started: u32,
+    /// The next admission number; all accepted so far. P4.
+    accepted: u64,
+    extra: Option<Box<Extra>>,
+    /// Rank 2.
+    backlog: Backlog<C>,
+    /// All that have their fate. P4: accepted = settled + pending.
+    settled: u64,
+    sample: Option<Sample>,
+    tickets: Tickets,
+    live: Option<Live<C>>,
     /// The live timer entry.
     armed: Option<Moment>,
-    sample: Option<Sample>,
 }
 
 impl<C: Code> Machine<C> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(lot: u64) -> Self {
         Self {
             phase: Phase::Idle,
+            lot: (lot % u64::from(LOTS)) as u8,
             tickets: Tickets::default(),
             backlog: Backlog::new(),
             live: None,
@@ -266,6 +275,13 @@ impl<C: Code> Machine<C> {
 
     pub(crate) fn companions(&mut self) -> &mut Companions {
         &mut self.extra_mut().run
+    }
+
+    /// Whether it has nothing of what most sessions never need. Then neither a steer nor a timer
+    /// entry can come of a closure.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.extra.is_none()
     }
 
     fn extra_mut(&mut self) -> &mut Extra {

@@ -36,7 +36,7 @@ impl<C: Code> Machine<C> {
         match self.backlog.front() {
             Some(entry) => {
                 // Later turns of delivered steers were never messages of a window.
-                let number = (entry.joins != Joins::Nobody).then_some(entry.number);
+                let number = (entry.joins() != Joins::Nobody).then_some(entry.number);
                 Head::Backlog(entry.lane, number)
             }
             None => Head::Nothing,

@@ -153,6 +153,8 @@ impl<C: Code> Machine<C> {
             }
         }
         self.end_later_turns(&cells, cx, &mut next);
+        // What came while these were in the run's hands is visible now.
+        self.wake_steer(&mut next);
         self.rest(cx, &mut next);
         (next, Ok(()))
     }
@@ -231,7 +233,8 @@ impl<C: Code> Machine<C> {
         }
     }
 
-    fn forget_half_of(&mut self, cell: &Arc<Cell>) {
+    /// The same for one that has its fate from now on.
+    pub(super) fn forget_half_of(&mut self, cell: &Arc<Cell>) {
         cell.standing.put(Place::Settled);
         self.forget_half(cell);
     }

@@ -35,8 +35,17 @@ enum Life {
     Over(JournalError),
 }
 
+/// What the journal's thread is at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pen {
+    Writing,
+    /// All that was put in is written and told.
+    Resting,
+}
+
 struct State {
     waiting: Vec<Entry>,
+    pen: Pen,
     /// None before what the journal kept is back: a number drawn then would be another's.
     next: Option<u64>,
     life: Life,
@@ -48,6 +57,7 @@ pub(crate) struct Line {
     /// A leaf lock.
     state: Mutex<State>,
     more: Condvar,
+    rested: Condvar,
 }
 
 /// Most entries that are committed together, so that nobody waits long for the others.
@@ -57,8 +67,8 @@ const GROUP_BYTES: usize = 16 << 20;
 
 impl Line {
     pub(crate) fn new() -> Self {
-        let state = State { waiting: Vec::new(), next: None, life: Life::Open };
-        Self { state: Mutex::new(state), more: Condvar::new() }
+        let state = State { waiting: Vec::new(), pen: Pen::Resting, next: None, life: Life::Open };
+        Self { state: Mutex::new(state), more: Condvar::new(), rested: Condvar::new() }
     }
 
     /// The first number that is free; called before anybody draws one.
@@ -136,6 +146,20 @@ impl Line {
             std::mem::take(&mut state.waiting)
         };
         tell(waiting, &Err(error.clone()));
+        self.rest(&mut self.state.lock());
+    }
+
+    fn rest(&self, state: &mut State) {
+        state.pen = Pen::Resting;
+        self.rested.notify_all();
+    }
+
+    /// Blocks until everything that was put in is written and told, or is not to be.
+    pub(crate) fn settle(&self) {
+        let mut state = self.state.lock();
+        while state.pen == Pen::Writing || !state.waiting.is_empty() {
+            self.rested.wait(&mut state);
+        }
     }
 
     /// Blocks for the next group; none when the line has ended and is empty. `alone`: each
@@ -143,11 +167,13 @@ impl Line {
     pub(super) fn next_group(&self, alone: bool) -> Option<Vec<Entry>> {
         let mut state = self.state.lock();
         while state.waiting.is_empty() {
+            self.rest(&mut state);
             if state.life != Life::Open {
                 return None;
             }
             self.more.wait(&mut state);
         }
+        state.pen = Pen::Writing;
         let n = state.group(alone);
         if n == state.waiting.len() {
             return Some(std::mem::take(&mut state.waiting));

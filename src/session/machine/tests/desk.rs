@@ -134,7 +134,7 @@ impl Desk {
             door: Door::Open,
         };
         Self {
-            machine: Machine::new(),
+            machine: Machine::new(0),
             world,
             inbox: Inbox::Open,
             lane_deadline: None,

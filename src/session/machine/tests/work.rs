@@ -11,7 +11,7 @@ impl Desk {
     fn ticketed(&self, tag: Tag) -> Ticketed {
         Ticketed {
             tag,
-            issued: self.world.now,
+            issued: Some(self.world.now),
             warning: ms(2000),
             inbox: self.inbox,
             deadline: self.lane_deadline.map(ms),
