@@ -49,7 +49,7 @@ impl Queue for Actors {
     }
 
     fn submit<F: FnOnce() + Send + 'static>(&self, handle: &Self::Handle, task: F) {
-        handle.send_message(Box::new(task)).ok().expect("the actor lives");
+        handle.send_message(Box::new(task)).expect("the actor lives");
     }
 
     fn submit_by_key<F: FnOnce() + Send + 'static>(&self, key: &str, task: F) {

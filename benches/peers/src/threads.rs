@@ -69,7 +69,7 @@ impl Queue for Hashed {
     }
 
     fn submit<F: FnOnce() + Send + 'static>(&self, handle: &Self::Handle, task: F) {
-        handle.send(Box::new(task)).ok().expect("its worker receives");
+        handle.send(Box::new(task)).expect("its worker receives");
     }
 
     fn submit_by_key<F: FnOnce() + Send + 'static>(&self, key: &str, task: F) {

@@ -38,7 +38,7 @@ impl Queue for Channels {
     }
 
     fn submit<F: FnOnce() + Send + 'static>(&self, handle: &Self::Handle, task: F) {
-        handle.send(Box::new(task)).ok().expect("its task receives");
+        handle.send(Box::new(task)).expect("its task receives");
     }
 
     fn submit_by_key<F: FnOnce() + Send + 'static>(&self, key: &str, task: F) {
