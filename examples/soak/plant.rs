@@ -41,7 +41,10 @@ impl Plant {
     /// Reads what is gone, where that is the planted bug.
     pub fn read_freed(&self) {
         if self.due(Bug::Freed) {
-            let gone: *const u64 = &raw const *Box::new(7);
+            // Through the box, so that the compiler leaves it where it is.
+            let own = std::hint::black_box(Box::new(7_u64));
+            let gone: *const u64 = &raw const *own;
+            drop(own);
             // SAFETY: none. It is the bug.
             std::hint::black_box(unsafe { gone.read_volatile() });
         }
