@@ -373,7 +373,9 @@ mod tests {
         let bus = Arc::new(Bus::new(16));
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let gate = std::sync::Mutex::new(gate);
-        let stays = move |_: &Record| drop(gate.lock().expect("no panic under it").recv());
+        let stays = move |_: &Record| {
+            let _ = gate.lock().expect("no panic under it").recv();
+        };
         bus.subscribe(Arc::new(stays)).expect("a thread");
         let told = bus.draw().expect("somebody listens");
         bus.publish([told.record(Moment::START, Event::EngineStarted)]);

@@ -45,10 +45,10 @@ impl Book {
                         return Err(format!("P1: event {n}: run {run} of {key} beside {other}"));
                     }
                 }
-                Event::RunFinished { run, key, .. } if !key.is_empty() => {
-                    if live.remove(&**key) != Some(run.get()) {
-                        return Err(format!("P1: event {n}: run {run} of {key} ends, unknown"));
-                    }
+                Event::RunFinished { run, key, .. }
+                    if !key.is_empty() && live.remove(&**key) != Some(run.get()) =>
+                {
+                    return Err(format!("P1: event {n}: run {run} of {key} ends, unknown"));
                 }
                 _ => {}
             }

@@ -3,6 +3,8 @@
 //!
 //! `LANEQ_SEED=n` replays one seed with its history, `LANEQ_SEEDS=n` plays seeds 0 to n - 1.
 
+#![allow(clippy::result_large_err, reason = "a refused message comes home, whole")]
+
 mod arrive;
 mod books;
 mod control;

@@ -249,6 +249,7 @@ impl<C: Code> Machine<C> {
     pub(crate) fn new(lot: u64) -> Self {
         Self {
             phase: Phase::Idle,
+            #[allow(clippy::cast_possible_truncation, reason = "there are sixteen lots")]
             lot: (lot % u64::from(LOTS)) as u8,
             tickets: Tickets::default(),
             backlog: Backlog::new(),
