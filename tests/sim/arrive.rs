@@ -261,7 +261,8 @@ impl World {
             let id = m.id.is_some() && m.id == sent.plain.id;
             id && m.key == sent.plain.key && m.source == sent.source
         };
-        let fresh = |m: &&Msg| m.accepted + window > self.truth.now;
+        // A journal counts from the end of a message.
+        let fresh = |m: &&Msg| self.plan.journal || m.accepted + window > self.truth.now;
         let gone = |at| matches!(at, At::Gone(Fate::Withdrawn | Fate::Expired | Fate::Returned));
         self.truth.msgs.iter().filter(same).filter(fresh).any(|m| !gone(m.at))
     }

@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use redb::backends::FileBackend;
-use redb::{Builder, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase};
+use redb::{
+    Builder, ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadTransaction,
+    ReadableDatabase,
+};
 
 use super::disk::Health;
 use super::records::{Mark, Marks, Sent, decode, number_of};
@@ -125,6 +128,18 @@ impl JournalView {
         Ok(view)
     }
 
+    /// A look at this moment, and how many tables it finds.
+    fn begin(&self) -> Result<(ReadTransaction, usize), JournalError> {
+        let transaction = match &self.data {
+            Data::Itself(itself) => itself.begin_read(),
+            Data::Copy(copy) => copy.begin_read(),
+        };
+        let transaction = transaction.map_err(|error| damaged(&self.name, &error))?;
+        let tables = transaction.list_tables().map(Iterator::count);
+        let tables = tables.map_err(|error| damaged(&self.name, &error))?;
+        Ok((transaction, tables))
+    }
+
     /// The path of the journal.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -140,12 +155,10 @@ impl JournalView {
         &self,
         mut each: impl FnMut(JournalEntry) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        let transaction = match &self.data {
-            Data::Itself(itself) => itself.begin_read(),
-            Data::Copy(copy) => copy.begin_read(),
-        };
-        let transaction = transaction.map_err(|error| damaged(&self.name, &error))?;
-        if transaction.list_tables().map_err(|error| damaged(&self.name, &error))?.count() == 0 {
+        // What is damaged may make the reader panic.
+        let begun = caught::call(|| self.begin());
+        let (transaction, tables) = begun.unwrap_or_else(|p| Err(damaged(&self.name, &p)))?;
+        if tables == 0 {
             // Made a moment ago: nothing was committed yet.
             return Ok(());
         }

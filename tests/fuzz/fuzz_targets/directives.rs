@@ -14,7 +14,7 @@ mod directive;
 mod plant;
 
 use directive::{Directive, Word, read};
-use model::{Drop, Knobs, Mode};
+use model::Knobs;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -23,8 +23,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         found if !text.contains('/') => panic!("{found:?}"),
         Directive::Wrong(words) => assert!(!words.trim().is_empty()),
         Directive::Alone(Word::Set(knobs)) => {
-            let old = knobs.drop == Some(Drop::Old) && knobs.cap.is_some();
-            plant::panics(old && knobs.mode == Some(Mode::Interrupt));
+            plant::panics(knobs.cap.is_some() && knobs.mode.is_none());
             same(&knobs);
         }
         Directive::Alone(_) => {}

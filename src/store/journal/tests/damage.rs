@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::holder::beside;
-use super::super::{Journal, JournalError, RedbJournal, Table};
+use super::super::{Journal, JournalError, JournalView, RedbJournal, Table};
 use super::rig::{Dice, Entries, Mood, all, apply, brief, commit, folder, knobs, open, put, take};
 use crate::config::Sync;
 
@@ -140,6 +140,24 @@ fn p11_a_flipped_bit_in_a_closed_journal_is_told_or_harmless() {
 #[test]
 fn p11_a_flipped_bit_in_a_crashed_journal_is_told_or_harmless() {
     flips(Left::Crashed);
+}
+
+/// A reader beside it is told as well, and never panics.
+#[test]
+fn p11_a_changed_byte_is_told_to_whoever_looks() {
+    let copy = journal(Left::Closed);
+    let (_folder, path) = folder();
+    let (used, mut dice, mut told) = (used(&copy.bytes), Dice::new(5), 0);
+    for i in 0..6000 / thrift() {
+        let mut bytes = copy.bytes.clone();
+        // The small numbers of a page's head and of the list of tables, most of all.
+        bytes[used[dice.index(used.len())]] = [0, 1, 255][i % 3];
+        std::fs::write(&path, &bytes).expect("the copy is written");
+        std::fs::write(beside(&path), &copy.witness).expect("so is the witness");
+        let each = |view: JournalView| view.each(|_| Ok(()));
+        told += usize::from(JournalView::open(&path).and_then(each).is_err());
+    }
+    assert!(told > 100 / thrift(), "{told}");
 }
 
 #[test]
