@@ -39,6 +39,10 @@ mod models;
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}
 
+/// Promise by promise: what searches for a counter-example, how hard, and what is not covered.
+#[doc = include_str!("PROOF.md")]
+pub mod proof {}
+
 /// What went wrong in the field in other lane queues, row by row, with the tests of each.
 #[doc = include_str!("FAILURES.md")]
 pub mod failures {}
