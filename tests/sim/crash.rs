@@ -33,7 +33,9 @@ impl World {
     /// In a new process the journal can be written again. What a fault has blurred stays so: which
     /// marks are in the journal, nobody knows.
     pub fn mend(&mut self) -> Check {
-        let fault = self.seam.paper.as_ref().is_some_and(|paper| paper.fault().is_some());
+        let Some(paper) = &self.seam.paper else { return Ok(()) };
+        let fault = paper.fault().is_some();
+        paper.fails(None);
         let broken = fault || self.seam.engine.journal_error().is_some();
         if broken { self.crash() } else { Ok(()) }
     }
