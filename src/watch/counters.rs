@@ -162,8 +162,8 @@ impl Quota {
     pub(crate) fn give(&self, n: u64) {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
         let own = self.own();
-        // SeqCst: whoever gives looks next whether somebody waits for it, and whoever waits says so
-        // before it adds up. One of them sees the other.
+        // SeqCst: whoever gives looks next whether somebody waits, and whoever waits says so before
+        // it adds up. One of them sees the other.
         let credits = own.fetch_add(n, Ordering::SeqCst) + n;
         if credits > 2 * self.chunk {
             let back = credits - self.chunk;
@@ -184,8 +184,11 @@ impl Quota {
     /// How many are out. Exact whenever no call is in flight.
     pub(crate) fn taken(&self) -> u64 {
         let moves = self.moves.load(Ordering::SeqCst);
-        let free: i64 = self.stripes.iter().map(|s| s.0.load(Ordering::SeqCst)).sum();
-        let out = self.max.load(Ordering::SeqCst) - self.rest.0.load(Ordering::SeqCst) - free;
+        // Read by changes of nothing, since only a change is sure to see the newest: who gives after
+        // it sees in turn what was done before it, that somebody waits.
+        let read = |credits: &AtomicI64| credits.fetch_add(0, Ordering::SeqCst);
+        let free: i64 = self.stripes.iter().map(|s| read(&s.0)).sum();
+        let out = self.max.load(Ordering::SeqCst) - read(&self.rest.0) - free;
         let moved = self.moves.load(Ordering::SeqCst) != moves;
         // Whoever moves credits looks afterwards whether somebody waits.
         let out = if moved { out.max(1) } else { out };
