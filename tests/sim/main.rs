@@ -20,6 +20,7 @@ mod plan;
 mod play;
 mod runs;
 mod seam;
+mod steers;
 mod truth;
 mod world;
 
