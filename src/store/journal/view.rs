@@ -121,10 +121,11 @@ impl JournalView {
             Err(panic) => return Err(damaged(&name, &panic)),
         };
         let view = Self { name, data };
-        match &view.data {
-            Data::Itself(itself) => last_commit(itself, &view.name)?,
-            Data::Copy(copy) => last_commit(copy, &view.name)?,
-        };
+        let numbered = caught::call(|| match &view.data {
+            Data::Itself(itself) => last_commit(itself, &view.name),
+            Data::Copy(copy) => last_commit(copy, &view.name),
+        });
+        numbered.unwrap_or_else(|panic| Err(damaged(&view.name, &panic)))?;
         Ok(view)
     }
 
