@@ -32,9 +32,20 @@ mod engine;
 #[cfg(feature = "capi")]
 pub mod capi;
 
+#[cfg(all(test, any(loom, shuttle)))]
+mod models;
+
 /// The flow, the session machine, threads, locks, races closed and decisions.
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}
+
+/// Promise by promise: what searches for a counter-example, how hard, and what is not covered.
+#[doc = include_str!("PROOF.md")]
+pub mod proof {}
+
+/// What went wrong in the field in other lane queues, row by row, with the tests of each.
+#[doc = include_str!("FAILURES.md")]
+pub mod failures {}
 
 pub use config::{
     Agent, Concurrency, Config, CronJob, EngineKnobs, Given, InForce, Inbound, JournalKnobs, Lane,

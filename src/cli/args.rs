@@ -191,12 +191,20 @@ const BENCH_WORKLOADS: &str = "Workloads:
   W1t      the same with a receipt for each
   W1m      the same as messages, mode followup, cap 1000
   W2       one hot session, 1,000,000 closures
-  W3       1,000,000 sessions, one closure each; peak memory
+  W3       1,000,000 sessions, one closure each; peak memory; once more: what grew
   W4       10 us of work each, 1,000 sessions x 50
-  W5       idle wake-up: submit to start at 2,000/s
+  W5       idle wake-up: submit to start at 2,000/s, beside a bare channel's
   W6       submit to start in a second lane while the first is full of 5 ms sleepers
   W6s      the same in the first lane
-  W7-N     N live sessions with a backlog of 1,000,000 in all; default N: 1000, 100000
+  W7-N     N live sessions with a backlog of 1,000,000 in all; default N: 1000, 100000,
+           1000000
+  W8       bytes of a queued closure, of a queued message, of an idle session
+  steer    submit of a steer to the boundary of a run that polls, beside a bare store and load
+  cancel   one stop for 100,000 waiting messages, one cancel for 10,000 child tokens
+  threads  2,000 runs blocked in a tool call each: memory, and the latency of another lane
+  limits   what this machine allows: clock, lock, queue, box, channel, LB, wake
+  J        acknowledged messages, journal synced; Jos: not synced; Jback: what comes back
+  keys     10,000,000 keys: memory before and after
 
 Times are wall clock on this machine; close other programs first.";
 

@@ -41,7 +41,7 @@ impl Engine {
         code: impl FnOnce(&Run) + Send + 'static,
     ) -> Result<(), Refused<()>> {
         let (door, session) = self.way(lane, key)?;
-        fire(self.shared(), door, &session, Closure::Fire(Box::new(code)))
+        fire(self.shared(), door, &session, Closure::fired(code))
     }
 
     /// Queues code without a key: first in, first out in its lane, and in parallel.
@@ -71,7 +71,7 @@ impl Engine {
         code: impl FnOnce(&Run) + Send + 'static,
     ) -> Result<(), Refused<()>> {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
-        self.keyless(door, |session| fire(shared, door, session, Closure::Fire(Box::new(code))))
+        self.keyless(door, |session| fire(shared, door, session, Closure::fired(code)))
     }
 
     fn door_of(&self, lane: &str) -> Result<&Arc<Door<Closure>>, Refused<()>> {
@@ -128,20 +128,22 @@ fn closure(
     session: &Arc<Session>,
     code: Closure,
 ) -> Result<Landed, Refused<()>> {
+    let mut code = Some(code);
     may_leave(shared, door)
         .and_then(|()| take_room(shared, 0))
         .map_err(|no| hand_back(shared, no))?;
     let origin = if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
-    let clock = matches!(code, Closure::Task(_)).then(|| shared.now());
+    let timed = code.as_ref().is_some_and(|code| code.as_task().is_some());
+    let clock = timed.then(|| shared.now());
     let answer = shared.transition_lazily(session, clock, |m, cx| {
-        m.admit_closure(code, door.id, Priority::Normal, origin, cx)
+        m.admit_closure(&mut code, door.id, Priority::Normal, origin, cx)
     });
     match answer {
         Ok(landed) => {
             shared.counters.add(Count::Accepted, 1);
             Ok(landed)
         }
-        Err((NotAdmitted { reason, detail }, code)) => {
+        Err(NotAdmitted { reason, detail }) => {
             give_room(shared, 0);
             // P7: the host's code is dropped outside the lock.
             caught::let_go(code);
@@ -158,7 +160,7 @@ pub(super) fn task<T: Clone + Send + 'static>(
     code: impl FnOnce(&Run) -> T + Send + 'static,
 ) -> Result<Receipt<T>, Refused<()>> {
     let job = Arc::new(Job::new(code, Arc::clone(&session.key), session.serial));
-    let landed = closure(shared, door, session, Closure::Task(Arc::clone(&job) as Arc<_>))?;
+    let landed = closure(shared, door, session, Closure::task(Arc::clone(&job) as Arc<_>))?;
     let priority = Priority::Normal;
     Ok(Receipt { pending: job, cell: None, session: None, landed, priority, came_back: None })
 }

@@ -6,9 +6,9 @@ use super::Engine;
 use super::core::{Core, Session};
 use crate::model::{Cause, Error, Fate, Message, MessageId, RunId};
 use crate::session::{Found, Open, SlotState};
-use crate::sync::Arc;
 use crate::sync::on::{Thread, kind};
 use crate::sync::oneshot::{Waited, deadline};
+use crate::sync::{Arc, planted};
 use crate::time::Moment;
 use crate::watch::Event;
 
@@ -93,7 +93,9 @@ impl Engine {
         shared.bus.say(shared.now(), || Event::EngineDraining);
         // Every session once: an admission that read `Open` is over, and windows close.
         shared.table.for_each(|session| {
-            shared.transition(session, shared.now(), |m, cx| (m.notice_door(cx), ()));
+            if !planted!(DrainsUnseen) {
+                shared.transition(session, shared.now(), |m, cx| (m.notice_door(cx), ()));
+            }
         });
     }
 
@@ -125,7 +127,7 @@ impl Core {
         for door in shared.doors.all() {
             // Misfits only: every session has been cleared.
             while door.gate.take_ticket() == Found::Ticket {
-                drop(door.ready.take(|| shared.now(), Duration::ZERO));
+                drop(door.ready.take(|| (shared.now(), Duration::ZERO)));
             }
             door.gate.ring_all();
         }

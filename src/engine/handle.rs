@@ -86,7 +86,7 @@ impl Session {
     /// `Full`, `Draining`, `Closed`.
     #[inline]
     pub fn fire(&self, code: impl FnOnce(&Run) + Send + 'static) -> Result<(), Refused<()>> {
-        fire(&self.shared, &self.door, &self.keyed, Closure::Fire(Box::new(code)))
+        fire(&self.shared, &self.door, &self.keyed, Closure::fired(code))
     }
 
     /// Queues code, with a receipt for its value.

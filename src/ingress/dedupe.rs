@@ -4,7 +4,7 @@
 //! for the claim, with no lock held, and then knows whether it is the duplicate or the next first.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 use crate::config::Inbound;
@@ -13,7 +13,7 @@ use crate::run::Receipt;
 use crate::session::{Wake, Watch};
 use crate::sync::on::{Thread, kind};
 use crate::sync::oneshot::{Latch, Waited, deadline};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, RandomState};
 use crate::time::Moment;
 
 /// Old ids that one newcomer forgets at most, so that none pays for a whole busy hour. P9.

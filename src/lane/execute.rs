@@ -1,11 +1,11 @@
 //! One run, from its start to its fate: the host's code in the middle, and nothing of it escapes.
 
 use super::Staff;
-use crate::model::{BoxError, Cause, Fate, Outcome, Reply, RunId, Settled};
+use super::due::{Asked, Due, Fired, Handled};
+use crate::model::{BoxError, Cause, Reply, RunId};
 use crate::run::{Closure, Run, Shared};
 use crate::session::{
-    Batch, Code, Door, End, Ended, Ending, Finished, JournalError, Slice, SlotState, Started,
-    Ticketed, Work, is_final,
+    Door, End, Finished, JournalError, Slice, SlotState, Started, Tag, Ticketed, Work, is_final,
 };
 use crate::sync::{Arc, caught};
 use crate::time::Moment;
@@ -13,10 +13,10 @@ use crate::watch::Count;
 
 /// Whether a worker goes on after a run.
 pub(super) enum After {
-    /// The session's next run, in the same slice.
-    Next(Started<Closure>),
-    /// The session has its ticket again, or rests. A pulled run may have lent its slot.
-    Over(SlotState),
+    /// The session's next run has started in the same slice, or it rests, or it has its ticket
+    /// again; if it is here, whoever has executed the run must issue it. A pulled run may have
+    /// lent its slot.
+    Over { slot: SlotState, ticket: Option<Tag> },
     /// The run was abandoned: this worker was replaced, and its slot is another's.
     Replaced,
 }
@@ -26,13 +26,6 @@ pub(super) enum NotCounted {
     /// The journal did not take it.
     Journal(JournalError),
     Abandoned,
-}
-
-/// What of a run must be told once it has ended.
-pub(super) enum Due {
-    Fired,
-    Task(Closure),
-    Batch(Arc<Batch>),
 }
 
 /// Executes one run and ends it, in one step with the start of the next if the slice goes on.
@@ -59,20 +52,75 @@ impl<'a> Execution<'a> {
     /// Runs with less than this many since the last reading of the clock skip the next one.
     const CLOCK_EVERY: u32 = 8;
 
+    /// Executes what has started. In a slice, the session's next run takes its place there.
     pub(super) fn run(
         &mut self,
         run: &mut Run,
-        started: Started<Closure>,
+        place: &mut Option<Started<Closure>>,
         slice: Option<(&Ticketed, RunId)>,
     ) -> After {
-        let timed = started.admitted.is_some();
+        let started = place.take().expect("a run has started");
         self.begin(run, &started);
-        let (end, due) = match self.count_attempt(run, &started) {
-            Ok(()) => self.call(run, started),
+        let slice = slice.map(|(ticket, run)| Slice { ticket, run, next: place });
+        match started {
+            Started { work: Work::Closure(code), run: id, lane, attempt, admitted } => {
+                run.renew((id, lane, attempt), None);
+                self.run_closure(run, code, admitted.is_some(), slice)
+            }
+            started => self.run_batch(run, started, slice),
+        }
+    }
+
+    /// P7: no lock is held, and a panic ends here.
+    #[inline]
+    fn run_closure(
+        &mut self,
+        run: &Run,
+        code: Closure,
+        timed: bool,
+        slice: Option<Slice<'_, Closure>>,
+    ) -> After {
+        let Some(task) = code.as_task() else {
+            let end = end_of_closure(caught::call(|| code.call(run)));
+            self.read_clock(timed);
+            return self.finish(run, &end, Fired, timed, slice);
+        };
+        let end = end_of_closure(caught::call(|| task.call(run)));
+        self.read_clock(timed);
+        self.finish(run, &end, Asked(code), timed, slice)
+    }
+
+    fn run_batch(
+        &mut self,
+        run: &mut Run,
+        started: Started<Closure>,
+        slice: Option<Slice<'_, Closure>>,
+    ) -> After {
+        let end = match self.count_attempt(run, &started) {
+            Ok(()) => {
+                run.begin(started);
+                run.transcribe_start();
+                self.handle(run)
+            }
             Err(error) => self.give_back(run, started, &error),
         };
-        self.read_clock(timed);
-        self.finish(run, &end, due, timed, slice)
+        self.read_clock(true);
+        self.finish_batch(run, &end, slice)
+    }
+
+    /// Ends a run that a batch of messages has.
+    pub(super) fn finish_batch(
+        &mut self,
+        run: &Run,
+        end: &End,
+        slice: Option<Slice<'_, Closure>>,
+    ) -> After {
+        let batch = run.messages().expect("the run has a batch");
+        let reply = match end {
+            End::Done(reply) => reply.clone(),
+            _ => None,
+        };
+        self.finish(run, end, Handled { batch, reply }, true, slice)
     }
 
     /// A run begins to execute, here or in the host's hands.
@@ -119,13 +167,9 @@ impl<'a> Execution<'a> {
         run: &mut Run,
         started: Started<Closure>,
         why: &NotCounted,
-    ) -> (End, Due) {
+    ) -> End {
         let id = started.run;
-        let due = match &started.work {
-            Work::Messages(batch) => Due::Batch(Arc::clone(batch)),
-            Work::Closure(_) => unreachable!("a closure is not journaled"),
-        };
-        let _ = run.renew(started);
+        run.begin(started);
         let error = match why {
             NotCounted::Abandoned => "the run was abandoned before it started".to_owned(),
             NotCounted::Journal(error) => {
@@ -138,33 +182,10 @@ impl<'a> Execution<'a> {
                 format!("the run was not started: {error}")
             }
         };
-        (End::NotStarted { error: error.into() }, due)
+        End::NotStarted { error: error.into() }
     }
 
     /// The host's code. P7: no lock is held, and a panic ends here.
-    fn call(&self, run: &mut Run, started: Started<Closure>) -> (End, Due) {
-        let batch = match &started.work {
-            Work::Messages(batch) => Some(Arc::clone(batch)),
-            Work::Closure(_) => None,
-        };
-        match (run.renew(started), batch) {
-            (Some(Closure::Fire(code)), _) => {
-                let came = caught::call(|| code(run));
-                (came.map_or_else(panicked, |()| End::Done(None)), Due::Fired)
-            }
-            (Some(Closure::Task(task)), _) => {
-                let came = caught::call(|| task.call(run));
-                let end = came.map_or_else(panicked, |()| End::Done(None));
-                (end, Due::Task(Closure::Task(task)))
-            }
-            (None, Some(batch)) => {
-                run.transcribe_start();
-                (self.handle(run), Due::Batch(batch))
-            }
-            (None, None) => unreachable!("a run has a closure or a batch"),
-        }
-    }
-
     fn handle(&self, run: &Run) -> End {
         let Some(handler) = self.staff.takers.handler(self.door.id) else {
             let error = format!("lane {:?} has no handler", self.door.name);
@@ -174,94 +195,47 @@ impl<'a> Execution<'a> {
     }
 
     /// Ends a run, in one step with the start of the next if the slice goes on.
-    pub(super) fn finish(
+    #[inline]
+    fn finish<D: Due>(
         &mut self,
         run: &Run,
         end: &End,
-        due: Due,
+        due: D,
         timed: bool,
-        slice: Option<(&Ticketed, RunId)>,
+        slice: Option<Slice<'_, Closure>>,
     ) -> After {
         run.end_children(matches!(end, End::Done(_)));
-        let reply = match end {
-            End::Done(reply) => reply.clone(),
-            _ => None,
-        };
         let id = run.id();
         run.session().ended(id.get());
-        let slice = slice.map(|(ticket, next)| Slice { ticket: *ticket, run: next });
         let now = self.now;
-        let finished = self.shared.transition_then(
+        let (finished, mut ticket) = self.shared.transition_holding(
             run.session(),
             now,
-            |machine, cx| machine.finish(id, end, slice.as_ref(), cx),
-            |finished| {
-                run.transcribe_end(reply.as_ref(), finished, now);
-                // P11: the journal hears of the end before another worker can tell it of the
-                // session's next start.
-                if let (Finished::Ended(ended, _), Due::Batch(batch)) = (finished, &due) {
-                    self.keep_batch(run, ended, batch);
-                }
-            },
+            |machine, cx| machine.finish(id, end, slice, cx),
+            |finished| due.ended(run, self.shared, finished, now),
         );
+        if !D::QUIET
+            && let Some(tag) = ticket.take()
+        {
+            self.shared.issue(run.session(), tag, Some(now));
+        }
         match finished {
             Finished::Stale => {
                 caught::let_go(due);
                 After::Replaced
             }
-            Finished::Ended(ended, next) => {
+            Finished::Ended(ended) => {
                 if timed {
                     self.door.run.record(now.since(ended.started));
                 }
-                let slot = ended.slot;
-                self.tell(run, &ended, due, reply);
-                next.map_or(After::Over(slot), After::Next)
+                self.shared.counters.add(Count::Run(ended.outcome), 1);
+                if let Some(fate) = ended.fate {
+                    due.tell(run, self.shared, &ended, fate);
+                    self.shared.nudge_drain();
+                }
+                After::Over { slot: ended.slot, ticket }
             }
         }
-    }
-
-    /// Tells the counters and the receipts. P4.
-    fn tell(&self, run: &Run, ended: &Ended, due: Due, reply: Option<Reply>) {
-        self.shared.counters.add(Count::Run(ended.outcome), 1);
-        let Some(fate) = ended.fate else { return };
-        match due {
-            Due::Fired => self.shared.book(fate, 1, 0),
-            Due::Task(closure) => {
-                closure.tell(settled(run, ended, fate));
-                self.shared.book(fate, 1, 0);
-            }
-            Due::Batch(batch) => self.tell_batch(run, ended, fate, &batch, reply),
-        }
-        self.shared.nudge_drain();
-    }
-
-    /// P11: what has its fate does not come back.
-    fn keep_batch(&self, run: &Run, ended: &Ended, batch: &Batch) {
-        let Some(fate) = ended.fate else { return };
-        let (attempt, outcome) = (run.attempt(), Some(ended.outcome));
-        let ending = Ending { fate, run: Some(run.id()), outcome, attempt };
-        batch.iter().for_each(|cell| self.shared.keep_fate(cell, ending));
-    }
-
-    fn tell_batch(
-        &self,
-        run: &Run,
-        ended: &Ended,
-        fate: Fate,
-        batch: &Arc<Batch>,
-        mut reply: Option<Reply>,
-    ) {
-        let bytes: usize = batch.iter().map(|cell| cell.message.bytes()).sum();
-        for (idx, cell) in batch.iter().enumerate() {
-            let key = &run.session().key;
-            self.shared.report(&cell.id(), key, fate, || cell.message.clone());
-            // One run has one reply, and exactly one receipt of its batch has the lead.
-            let lead = idx + 1 == batch.as_slice().len();
-            let reply = if lead { reply.take() } else { None };
-            let Settled { fate, run, outcome, error, .. } = settled(run, ended, fate);
-            cell.telling.tell(Settled { fate, run, outcome, reply, lead, error });
-        }
-        self.shared.book(fate, u64::from(batch.len()), bytes as u64);
     }
 }
 
@@ -280,12 +254,12 @@ pub(super) fn end_of(run: &Run, came: Result<Result<Reply, BoxError>, String>) -
     }
 }
 
-fn settled(run: &Run, ended: &Ended, fate: Fate) -> Settled<()> {
-    let error = ended.error.clone().filter(|_| ended.outcome != Outcome::Done);
-    let (run, outcome) = (Some(run.id()), Some(ended.outcome));
-    Settled { fate, run, outcome, reply: None, lead: false, error }
+#[inline]
+fn end_of_closure(came: Result<(), String>) -> End {
+    came.map_or_else(panicked, |()| End::Done(None))
 }
 
+#[cold]
 fn panicked(words: String) -> End {
     End::Panicked { error: words.into() }
 }

@@ -2,6 +2,7 @@
 //! host's threads take runs.
 
 mod descriptor;
+mod due;
 mod ears;
 mod execute;
 mod handler;

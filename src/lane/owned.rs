@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use super::Port;
-use super::execute::{After, Due, Execution, end_of};
+use super::execute::{After, Execution, end_of};
 use super::staff::Seat;
 use crate::model::{BoxError, Cause, Error, Reply, WaitError};
 use crate::run::{Receipt, Run};
@@ -89,10 +89,9 @@ impl OwnedRun {
         let Some(seat) = self.seat.take() else { return Ok(()) };
         let (run, port) = (&self.run, &self.port);
         let door = run.door();
-        let batch = run.messages().expect("a run in the host's hands has a batch");
         let mut execution = Execution::new(&port.staff, &port.shared, door, port.shared.now());
-        let answer = match execution.finish(run, end, Due::Batch(batch), true, None) {
-            After::Over(slot) => {
+        let answer = match execution.finish_batch(run, end, None) {
+            After::Over { slot, .. } => {
                 if slot == SlotState::Lent {
                     // What it waited for, it waits for no more.
                     port.staff.crew.waits.forget(run.session().serial, run.id());
@@ -101,7 +100,6 @@ impl OwnedRun {
                 Ok(())
             }
             After::Replaced => Err(Error::Stale(run.id())),
-            After::Next(_) => unreachable!("a slice of a port is one run long"),
         };
         port.forget(run.id());
         drop(seat);

@@ -58,13 +58,12 @@ impl Port {
                 let mut execution = Execution::new(&self.staff, &self.shared, door, now);
                 execution.begin(&run, &started);
                 if let Err(error) = execution.count_attempt(&run, &started) {
-                    let (end, due) = execution.give_back(&mut run, started, &error);
-                    let after = execution.finish(&run, &end, due, true, None);
+                    let end = execution.give_back(&mut run, started, &error);
+                    let after = execution.finish_batch(&run, &end, None);
                     self.over(door, id, &after);
                     return Pulled::Executed;
                 }
-                let closure = run.renew(started);
-                debug_assert!(closure.is_none(), "a batch has no closure");
+                run.begin(started);
                 // There may be less to hear now.
                 self.rouse();
                 Pulled::Run(OwnedRun::new(run, Arc::clone(self), seat))
@@ -83,7 +82,12 @@ impl Port {
         let id = started.run;
         let own = door.settings().isolated.then_some(door.id.0);
         let mut execution = Execution::new(&self.staff, &self.shared, door, now);
-        let after = acting_as(Thread::Worker, own, || execution.run(&mut run, started, None));
+        // A slice of a port is one run long.
+        let mut place = Some(started);
+        let after = acting_as(Thread::Worker, own, || execution.run(&mut run, &mut place, None));
+        if let After::Over { ticket: Some(tag), .. } = after {
+            self.shared.issue(run.session(), tag, Some(execution.now));
+        }
         // P10: its session is let go before the slot.
         drop(run);
         self.over(door, id, &after);
@@ -91,10 +95,9 @@ impl Port {
 
     fn over(&self, door: &Arc<Door<Closure>>, id: RunId, after: &After) {
         match after {
-            After::Over(slot) => self.free(door, *slot),
+            After::Over { slot, .. } => self.free(door, *slot),
             // Its slot is another's.
             After::Replaced => {}
-            After::Next(_) => unreachable!("a slice of a port is one run long"),
         }
         self.forget(id);
     }

@@ -22,18 +22,21 @@ pub(super) fn redeem(
     id: RunId,
     watch: Option<Arc<dyn Watch>>,
 ) -> Redeemed {
-    let ageing = shared.config().engine.ageing;
-    let (priority, ticket) = door.ready.take(|| shared.now(), ageing);
+    let ageing = || (shared.now(), shared.config().engine.ageing);
+    let (priority, ticket) = door.ready.take(ageing);
     let now = shared.now();
     door.leaves(&ticket);
     let Ticket { session, issued } = ticket;
-    door.lane_wait.record(now.since(issued));
+    if let Some(issued) = issued {
+        door.lane_wait.record(now.since(issued));
+    }
+    let settings = door.settings();
     let ticket = Ticketed {
         tag: Tag { lane: door.id, priority },
         issued,
-        warning: door.settings().wait_warning,
+        warning: settings.wait_warning,
         inbox: door.inbox(),
-        deadline: door.settings().deadline,
+        deadline: settings.deadline,
     };
     let claimed = shared.transition(&session, now, |m, cx| match watch {
         Some(watch) => m.claim_watched(&ticket, id, watch, cx),

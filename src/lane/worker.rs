@@ -9,7 +9,7 @@ use super::redeem::{Redeemed, redeem};
 use super::staff::Retired;
 use crate::model::RunId;
 use crate::run::{Closure, Run, Shared};
-use crate::session::{Claimed, Door, Found, Open, Side, Started, Ticketed, Woken};
+use crate::session::{Claimed, Door, Found, Open, Owed, Side, Started, Tag, Ticketed, Woken};
 use crate::sync::Arc;
 use crate::sync::on::{Thread, become_kind, confine};
 use crate::time::Moment;
@@ -61,7 +61,8 @@ impl Worker {
                     return Leaves::Retired;
                 }
                 Found::Ticket => match self.take_ticket() {
-                    Slot::Mine => self.door.gate.leave_and_look(),
+                    Slot::Mine => self.leave_and_look(Owed::No),
+                    Slot::Owing => self.leave_and_look(Owed::Call),
                     Slot::Gone => return Leaves::Replaced,
                 },
                 Found::Sleep => match self.sleep() {
@@ -70,6 +71,12 @@ impl Worker {
                 },
             }
         }
+    }
+
+    fn leave_and_look(&self, owed: Owed) -> Found {
+        let (found, call) = self.door.gate.leave_and_look(owed);
+        self.shared.answer_call(&self.door, call);
+        found
     }
 
     /// Sleeps until it is rung for, or for as long as an idle worker stays.
@@ -132,7 +139,7 @@ impl Worker {
     fn slice(
         &mut self,
         mut run: Run,
-        mut started: Started<Closure>,
+        started: Started<Closure>,
         ticket: &Ticketed,
         begun: Moment,
     ) -> Slot {
@@ -140,22 +147,37 @@ impl Worker {
         let staff = Arc::clone(&self.staff);
         let mut execution = Execution::new(&staff, &shared, &door, begun);
         let mut runs = 0;
-        loop {
+        let mut place = Some(started);
+        while let Some(started) = &place {
             runs += 1;
             let goes_on = runs < SLICE_RUNS
                 && execution.now.since(begun) < SLICE_TIME
                 && self.lane_has_room();
             self.last = Some(started.run);
             let slice = goes_on.then(|| (ticket, self.next_run_id()));
-            match execution.run(&mut run, started, slice) {
-                After::Next(next) => {
-                    self.run_ids.start += 1;
-                    started = next;
+            match execution.run(&mut run, &mut place, slice) {
+                After::Over { ticket: Some(tag), .. } => {
+                    return self.ready(&run, tag, execution.now);
                 }
-                After::Over(_) => return Slot::Mine,
+                After::Over { .. } => {}
                 After::Replaced => return Slot::Gone,
             }
+            // The id was for the next run, if there is one.
+            self.run_ids.start += u64::from(place.is_some());
         }
+        Slot::Mine
+    }
+
+    /// The session has more for another slice. This worker looks for work next, and may well take
+    /// the ticket itself: it wakes nobody for it.
+    fn ready(&self, run: &Run, tag: Tag, now: Moment) -> Slot {
+        if tag.lane == self.door.id && run.is_plain() {
+            self.shared.issue_uncalled(run.session(), tag, Some(now));
+            return Slot::Owing;
+        }
+        // P7: the host's callbacks hang on the run, and dropping them may take its time.
+        self.shared.issue(run.session(), tag, Some(now));
+        Slot::Mine
     }
 
     /// A slice ends early where the lane is paused or lowered, or a resumer waits.
@@ -174,5 +196,7 @@ enum Sleeps {
 /// Whether a worker still has the slot that it took.
 enum Slot {
     Mine,
+    /// It has, and owes a call for the ticket that it has put into the lane.
+    Owing,
     Gone,
 }

@@ -2,21 +2,40 @@
 
 use super::Run;
 use super::receipt::Pending;
+use super::slot::Slot;
 use crate::model::{Fate, MessageId, Settled};
-use crate::session::{Code, Standing, Telling, Watch};
+use crate::session::{Code, Kept, Standing, Telling, Watch};
 use crate::sync::{Arc, Mutex, caught};
 
-/// The work of a session's closures.
-pub(crate) enum Closure {
-    /// Fire and forget: nobody can ask for it any more.
-    Fire(Box<dyn FnOnce(&Run) + Send>),
-    /// One allocation that the session and the receipt share.
-    Task(Arc<dyn Task>),
+/// The work of a session's closures: code that was fired, and that nobody can ask for any more,
+/// or a task, one allocation that the session and the receipt share.
+pub(crate) struct Closure(Slot<Run, Arc<dyn Task>>);
+
+impl Closure {
+    #[inline]
+    pub(crate) fn fired(code: impl FnOnce(&Run) + Send + 'static) -> Self {
+        Self(Slot::code(code))
+    }
+
+    pub(crate) fn task(task: Arc<dyn Task>) -> Self {
+        Self(Slot::shared(task))
+    }
+
+    /// The task, if it has a receipt.
+    #[inline]
+    pub(crate) fn as_task(&self) -> Option<&Arc<dyn Task>> {
+        self.0.as_shared()
+    }
+
+    /// Calls code that was fired.
+    #[inline]
+    pub(crate) fn call(self, run: &Run) {
+        self.0.call(run);
+    }
 }
 
 /// A closure with a receipt, whatever its result.
-pub(crate) trait Task: Send + Sync {
-    fn standing(&self) -> &Standing;
+pub(crate) trait Task: Kept<Closure> {
     /// Calls the host's code, once.
     fn call(&self, run: &Run);
     /// Its fate, with the value if it ran to its end. Drops the host's code if it did not.
@@ -24,29 +43,22 @@ pub(crate) trait Task: Send + Sync {
 }
 
 impl Code for Closure {
+    #[inline]
     fn standing(&self) -> Option<&Standing> {
-        match self {
-            Self::Fire(_) => None,
-            Self::Task(task) => Some(task.standing()),
-        }
+        self.as_task().map(|task| task.standing())
     }
 
-    fn keep(&self) -> Option<Self> {
-        match self {
-            Self::Fire(_) => None,
-            Self::Task(task) => Some(Self::Task(Arc::clone(task))),
-        }
+    #[inline]
+    fn keep(&self) -> Option<Arc<dyn Kept<Self>>> {
+        self.as_task().map(|task| Arc::clone(task) as Arc<_>)
     }
 
     fn tell(self, told: Settled<()>) {
-        // P7: whichever part of the host is left goes here, with no lock held.
-        match self {
-            Self::Fire(code) => caught::let_go(code),
-            Self::Task(task) => {
-                task.tell(told);
-                caught::let_go(task);
-            }
+        if let Some(task) = self.as_task() {
+            task.tell(told);
         }
+        // P7: whichever part of the host is left goes here, with no lock held.
+        caught::let_go(self);
     }
 }
 
@@ -78,15 +90,25 @@ impl<F, T> Job<F, T> {
     }
 }
 
-impl<F, T> Task for Job<F, T>
+impl<F, T> Kept<Closure> for Job<F, T>
 where
-    F: FnOnce(&Run) -> T + Send,
-    T: Clone + Send,
+    F: FnOnce(&Run) -> T + Send + 'static,
+    T: Clone + Send + 'static,
 {
     fn standing(&self) -> &Standing {
         &self.standing
     }
 
+    fn back(self: Arc<Self>) -> Closure {
+        Closure::task(self)
+    }
+}
+
+impl<F, T> Task for Job<F, T>
+where
+    F: FnOnce(&Run) -> T + Send + 'static,
+    T: Clone + Send + 'static,
+{
     fn call(&self, run: &Run) {
         if let State::Waits(code) = self.take() {
             let value = code(run);
@@ -111,8 +133,8 @@ where
 
 impl<F, T> Pending<T> for Job<F, T>
 where
-    F: FnOnce(&Run) -> T + Send,
-    T: Clone + Send,
+    F: FnOnce(&Run) -> T + Send + 'static,
+    T: Clone + Send + 'static,
 {
     fn telling(&self) -> &Telling<T> {
         &self.telling

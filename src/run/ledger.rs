@@ -169,8 +169,8 @@ impl Ledger<'_> {
         let run = self.run;
         let now = run.shared.now();
         let mut locked = run.session.lock();
-        let config = run.shared.config();
-        let cx = run.shared.cx(&config, now);
+        let rules = run.shared.rules();
+        let cx = run.shared.cx(&rules, now);
         locked.machine.verdict(run.id, &cx)
     }
 

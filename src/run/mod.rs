@@ -10,6 +10,13 @@ mod receipt;
 mod refused;
 #[allow(clippy::module_inception, reason = "the run is the noun of this room")]
 mod run;
+#[cfg(feature = "inline-closures")]
+mod slot;
+#[cfg(not(feature = "inline-closures"))]
+#[path = "slot_off.rs"]
+mod slot;
+#[cfg(test)]
+mod slot_tests;
 mod steers;
 mod transcript;
 mod wait;

@@ -80,7 +80,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The run object of a slice; [`renew`](Self::renew) makes it the next run's.
+    /// The run object of a slice; [`renew`](Self::renew) makes it each run's in turn.
     pub(crate) fn new(
         shared: Arc<Shared>,
         crew: Arc<Crew>,
@@ -100,23 +100,31 @@ impl Run {
         }
     }
 
-    /// Becomes this run; answers its work.
-    pub(crate) fn renew(&mut self, started: Started<super::Closure>) -> Option<super::Closure> {
-        self.id = started.run;
-        self.lane = started.lane;
-        self.attempt = started.attempt;
-        caught::let_go(self.rare.take());
-        match started.work {
-            Work::Closure(closure) => {
-                self.batch = None;
-                Some(closure)
-            }
-            Work::Messages(batch) => {
-                self.batch = Some(batch);
-                self.text.take();
-                None
-            }
+    /// Becomes the run of this batch.
+    pub(crate) fn begin(&mut self, started: Started<super::Closure>) {
+        let Started { run, work: Work::Messages(batch), lane, attempt, .. } = started else {
+            unreachable!("a closure has no batch")
+        };
+        self.renew((run, lane, attempt), Some(batch));
+    }
+
+    /// Becomes this run.
+    #[inline]
+    pub(crate) fn renew(&mut self, run: (RunId, LaneId, u32), batch: Option<Arc<Batch>>) {
+        (self.id, self.lane, self.attempt) = run;
+        if let Some(rare) = self.rare.take() {
+            // P7: the host's callbacks hang on it.
+            caught::let_go(rare);
         }
+        if batch.is_some() || self.batch.is_some() {
+            self.batch = batch;
+            self.text.take();
+        }
+    }
+
+    /// Whether nothing of the host's hangs on it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.rare.get().is_none() && self.batch.is_none()
     }
 
     pub(super) fn rare(&self) -> &Rare {

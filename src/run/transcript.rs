@@ -72,17 +72,12 @@ impl Run {
 
     /// The run has ended, unless it was abandoned before: then who did that has told it.
     #[inline]
-    pub(crate) fn transcribe_end(
-        &self,
-        reply: Option<&Reply>,
-        finished: &Finished<super::Closure>,
-        now: Moment,
-    ) {
+    pub(crate) fn transcribe_end(&self, reply: Option<&Reply>, finished: &Finished, now: Moment) {
         let (shared, key) = (&self.shared, &self.session.key);
         if shared.transcripts.is_none() || self.batch.is_none() {
             return;
         }
-        let Finished::Ended(ended, _) = finished else { return };
+        let Finished::Ended(ended) = finished else { return };
         if let Some(reply) = reply {
             shared.transcribe(key, self.id, || Told::Replied { text: reply.text() });
         }

@@ -8,27 +8,28 @@ use crate::model::{LaneId, Priority, Settled};
 use crate::sync::Arc;
 
 /// A closure as the session sees it: something to hand to a worker.
-pub(crate) trait Code: Send + 'static {
+pub(crate) trait Code: Send + Sized + 'static {
     /// Where it stands, if anybody holds a receipt for it.
     fn standing(&self) -> Option<&Standing> {
         None
     }
 
     /// What the session keeps while it runs, so that an abandoned one still gets its fate.
-    fn keep(&self) -> Option<Self>
-    where
-        Self: Sized,
-    {
+    fn keep(&self) -> Option<Arc<dyn Kept<Self>>> {
         None
     }
 
     /// Tells its receipt, if any, of a fate that it reached without running to its end. Called
     /// with no lock held; the host's code is dropped here.
-    fn tell(self, _told: Settled<()>)
-    where
-        Self: Sized,
-    {
-    }
+    fn tell(self, _told: Settled<()>) {}
+}
+
+/// What a session keeps of a closure with a receipt while it runs.
+pub(crate) trait Kept<C>: Send + Sync {
+    fn standing(&self) -> &Standing;
+
+    /// The closure itself, for its fate.
+    fn back(self: Arc<Self>) -> C;
 }
 
 /// A message whose body is text, or one whose body is code.
@@ -68,25 +69,59 @@ pub(crate) enum Joins {
     Nobody,
 }
 
-/// One place in the backlog: 24 bytes while closures are boxed.
+/// One place in the backlog: 48 bytes with a closure in place, 24 with a boxed one.
 pub(crate) struct Entry<C> {
     pub(crate) item: Item<C>,
     /// The low half of the admission number: enough to tell neighbours apart.
     pub(crate) number: u32,
     pub(crate) lane: LaneId,
-    pub(crate) priority: Priority,
-    pub(crate) joins: Joins,
+    /// The priority, and whether it joins others, as bare bits: an enum in the last byte would
+    /// become the tag of every `Option` of an entry, and what has its tag there is copied in
+    /// pieces that overlap, which stalls the processor at each copy.
+    marks: u8,
+}
+
+impl<C> Entry<C> {
+    #[inline]
+    pub(crate) fn new(
+        item: Item<C>,
+        number: u32,
+        lane: LaneId,
+        priority: Priority,
+        joins: Joins,
+    ) -> Self {
+        Self { item, number, lane, marks: priority as u8 | (joins as u8) << 2 }
+    }
+
+    #[inline]
+    pub(crate) fn priority(&self) -> Priority {
+        match self.marks & 3 {
+            0 => Priority::Background,
+            1 => Priority::Normal,
+            _ => Priority::Foreground,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn joins(&self) -> Joins {
+        match self.marks >> 2 {
+            0 => Joins::Others,
+            1 => Joins::Leading,
+            _ => Joins::Nobody,
+        }
+    }
 }
 
 /// Rank 2, in order of admission.
+#[repr(C)]
 pub(crate) struct Backlog<C> {
-    /// The oldest entry, in place: most sessions never hold a second, and need no buffer.
-    first: Option<Entry<C>>,
-    rest: VecDeque<Entry<C>>,
     /// Entries that are not gone and not held for a steer in the inbox.
     live: u32,
     /// Entries that are gone.
     gaps: u32,
+    rest: VecDeque<Entry<C>>,
+    /// The oldest entry, in place: most sessions never hold a second, and need no buffer.
+    first: Option<Entry<C>>,
 }
 
 impl<C: Code> Backlog<C> {
@@ -111,7 +146,8 @@ impl<C: Code> Backlog<C> {
 
     #[inline]
     fn push_place(&mut self, entry: Entry<C>) {
-        if self.first.is_none() && self.rest.is_empty() {
+        // In this order: a long queue leaves the cache lines of the first entry alone.
+        if self.rest.is_empty() && self.first.is_none() {
             self.first = Some(entry);
         } else {
             self.rest.push_back(entry);
@@ -147,9 +183,16 @@ impl<C: Code> Backlog<C> {
 
     #[inline]
     fn drop_gaps(&mut self) {
+        if self.gaps > 0 {
+            self.drop_front_gaps();
+        }
+    }
+
+    #[cold]
+    fn drop_front_gaps(&mut self) {
         while self.front_raw().is_some_and(|entry| entry.item.gone()) {
             self.pop_raw();
-            self.gaps = self.gaps.saturating_sub(1);
+            self.gaps -= 1;
         }
     }
 
@@ -175,7 +218,7 @@ impl<C: Code> Backlog<C> {
     pub(crate) fn newest(&self) -> Option<(&Arc<Cell>, Joins)> {
         let entry = self.rest.iter().rev().chain(self.first.as_ref()).find(|e| e.item.waits())?;
         match &entry.item {
-            Item::Message(cell) => Some((cell, entry.joins)),
+            Item::Message(cell) => Some((cell, entry.joins())),
             Item::Closure(_) => None,
         }
     }
@@ -289,7 +332,7 @@ mod tests {
     }
 
     fn entry(item: Item<u64>) -> Entry<u64> {
-        Entry { item, number: 0, lane: LaneId(0), priority: Priority::Normal, joins: Joins::Nobody }
+        Entry::new(item, 0, LaneId(0), Priority::Normal, Joins::Nobody)
     }
 
     #[test]
@@ -314,6 +357,16 @@ mod tests {
         [3, 1, 2].into_iter().for_each(|n| shelf.insert(message(n)));
         let order: Vec<_> = shelf.take_all().iter().map(|c| c.standing.number()).collect();
         assert_eq!(order, [1, 2, 3]);
+    }
+
+    #[test]
+    fn an_entry_keeps_its_marks() {
+        for priority in [Priority::Foreground, Priority::Normal, Priority::Background] {
+            for joins in [Joins::Others, Joins::Leading, Joins::Nobody] {
+                let entry = Entry::new(Item::Closure(7_u64), 1, LaneId(2), priority, joins);
+                assert_eq!((entry.priority(), entry.joins()), (priority, joins));
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use crate::sync::oneshot::{Latch, Waited};
-use crate::sync::{Arc, Mutex, Padded};
+use crate::sync::{Arc, Mutex, Padded, planted};
 
 /// A whole word, unpacked. 24 + 13 + 14 + 13 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,13 @@ pub(crate) enum Found {
     Sleep,
 }
 
+/// Whether a worker has put a ticket into its lane and called nobody for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owed {
+    No,
+    Call,
+}
+
 /// How a sleep ended.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +147,10 @@ impl Gate {
         loop {
             let mut word = Word::unpack(seen);
             let answer = step(&mut word);
+            if planted!(TornGate) {
+                self.word.0.store(word.pack(), Ordering::SeqCst);
+                return answer;
+            }
             match self.word.0.compare_exchange_weak(
                 seen,
                 word.pack(),
@@ -172,6 +183,11 @@ impl Gate {
         })
     }
 
+    /// The same, by a worker that looks for work next: it calls then, for what it leaves.
+    pub(crate) fn arrive_uncalled(&self) {
+        self.change(|word| word.tickets += 1);
+    }
+
     /// A worker without a slot looks for work: a slot first, then a ticket.
     pub(crate) fn look(&self) -> Found {
         let held_back = self.resuming.load(Ordering::SeqCst) > 0;
@@ -195,20 +211,23 @@ impl Gate {
             word.executing += 1;
             Found::Ticket
         } else {
-            word.idle += 1;
+            word.idle += u32::from(!planted!(SleepsUncounted));
             Found::Sleep
         }
     }
 
-    /// A worker gives its slot back and looks for the next ticket, in one step.
-    pub(crate) fn leave_and_look(&self) -> Found {
+    /// A worker gives its slot back and looks for the next ticket, in one step. If it owes a call,
+    /// it is nearly always the one that would have been called.
+    pub(crate) fn leave_and_look(&self, owed: Owed) -> (Found, Call) {
         let held_back = self.resuming.load(Ordering::SeqCst) > 0;
-        let found = self.change(|word| {
+        let answer = self.change(|word| {
             word.executing -= 1;
-            Self::look_in(word, held_back)
+            let found = Self::look_in(word, held_back);
+            let call = if owed == Owed::Call { Self::call(word) } else { Call::Nobody };
+            (found, call)
         });
         self.after_holding_back(held_back);
-        found
+        answer
     }
 
     /// A port looks for work: a slot first, then a ticket, as a worker does; but it is not counted
@@ -334,12 +353,18 @@ impl Gate {
     /// The same without a thread that waits: the resumer is told when it has a slot, on whichever
     /// thread frees one; at once, on this one, if there is one. It must look for whom to call then.
     pub(crate) fn resume_by(&self, resumer: Arc<dyn Resume>) {
+        if planted!(AsksTooLate) {
+            self.serve_resumers();
+        }
         {
             let mut resumers = self.resumers.lock();
             resumers.push_back(resumer);
             // SeqCst: whoever frees a slot after this sees that somebody wants it; a slot that
             // was freed before it is found by the next line.
             self.resuming.fetch_add(1, Ordering::SeqCst);
+        }
+        if planted!(AsksTooLate) {
+            return;
         }
         self.serve_resumers();
     }
@@ -380,8 +405,22 @@ mod tests {
         assert_eq!(gate.arrive(), Call::Hire);
         assert_eq!(gate.look(), Found::Ticket);
         assert_eq!(gate.look(), Found::Sleep);
-        assert_eq!(gate.leave_and_look(), Found::Ticket);
+        assert_eq!(gate.leave_and_look(Owed::No).0, Found::Ticket);
         assert_eq!(gate.word(), Word { tickets: 0, idle: 1, executing: 1, cap: 1 });
+    }
+
+    #[test]
+    fn a_worker_that_owes_a_call_takes_its_ticket_itself_or_calls_for_what_it_leaves() {
+        let gate = Gate::new(2);
+        assert_eq!(gate.look(), Found::Sleep);
+        let _ = gate.arrive();
+        assert_eq!(gate.look(), Found::Ticket);
+        gate.arrive_uncalled();
+        assert_eq!(gate.leave_and_look(Owed::Call), (Found::Ticket, Call::Nobody));
+        assert_eq!(gate.look(), Found::Sleep);
+        gate.arrive_uncalled();
+        gate.arrive_uncalled();
+        assert_eq!(gate.leave_and_look(Owed::Call), (Found::Ticket, Call::Ring));
     }
 
     #[test]
@@ -408,7 +447,7 @@ mod tests {
             std::thread::yield_now();
         }
         gate.set_cap(0);
-        assert_eq!(gate.leave_and_look(), Found::Sleep, "the resumer goes first");
+        assert_eq!(gate.leave_and_look(Owed::No).0, Found::Sleep, "the resumer goes first");
         let call = resumer.join().expect("no panic");
         assert_eq!(call, Call::Nobody, "a paused lane calls nobody");
         assert_eq!(gate.word().executing, 1);

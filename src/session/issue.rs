@@ -13,7 +13,12 @@ use crate::watch::{Draw, Event};
 impl<C: Code> Shared<C> {
     /// Puts the session's ticket into its lane, and calls a worker if one is needed.
     #[inline]
-    pub(crate) fn issue(self: &Arc<Self>, session: &Arc<Session<C>>, tag: Tag, now: Moment) {
+    pub(crate) fn issue(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        tag: Tag,
+        now: Option<Moment>,
+    ) {
         let door = self.doors.get(tag.lane);
         // Drawn before anybody can take the ticket out: it goes in first, also in the events.
         let draw = self.bus.draw();
@@ -26,6 +31,24 @@ impl<C: Code> Shared<C> {
         self.mind_tickets(door);
     }
 
+    /// The same by a worker that looks for work next, with nothing of the host's in between: it
+    /// owes the call.
+    pub(crate) fn issue_uncalled(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        tag: Tag,
+        now: Option<Moment>,
+    ) {
+        let door = self.doors.get(tag.lane);
+        let draw = self.bus.draw();
+        door.put(tag, Ticket { session: Arc::clone(session), issued: now });
+        door.gate.arrive_uncalled();
+        if let Some(draw) = draw {
+            self.say_issued(draw, door, session, Call::Nobody, now);
+        }
+        self.mind_tickets(door);
+    }
+
     /// The events of a ticket: into the lane, and whether an unlimited one is at its ceiling.
     fn say_issued(
         &self,
@@ -33,8 +56,9 @@ impl<C: Code> Shared<C> {
         door: &Door<C>,
         session: &Session<C>,
         call: Call,
-        now: Moment,
+        now: Option<Moment>,
     ) {
+        let now = now.unwrap_or_else(|| self.now());
         let word = door.gate.word();
         let (lane, key, depth) = (Arc::clone(&door.name), Arc::clone(&session.key), word.tickets);
         self.bus.publish([draw.record(now, Event::LaneEnqueue { lane, key, depth })]);

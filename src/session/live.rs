@@ -1,6 +1,6 @@
 //! The run in progress, as its session sees it; and what waits beside the phase.
 
-use super::backlog::Code;
+use super::backlog::{Code, Kept};
 use super::batch::Batch;
 use super::cell::{Cell, Watch};
 use super::token::Token;
@@ -12,7 +12,7 @@ use crate::time::Moment;
 pub(crate) enum Held<C> {
     /// A closure without a receipt: only the counters will know.
     Nothing,
-    Closure(C),
+    Closure(Arc<dyn Kept<C>>),
     Messages(Arc<Batch>),
 }
 

@@ -29,14 +29,17 @@ mod shared;
 mod table;
 mod token;
 mod transcribe;
+mod transition;
 mod window;
 
-pub(crate) use backlog::Code;
+pub(crate) use backlog::{Code, Kept};
 pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
 pub(crate) use door::{Door, LANES_MAX, Side, Ticket};
 pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
-pub(crate) use gate::{Found, Resume, Woken};
+#[cfg(all(test, loom))]
+pub(crate) use gate::{Call, Gate};
+pub(crate) use gate::{Found, Owed, Resume, Woken};
 pub(crate) use hooks::Hooks;
 #[cfg(feature = "journal")]
 pub(crate) use jots::reserve;

@@ -11,7 +11,7 @@ use super::token::Token;
 use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Policy, Priority, Reason, RunId};
 use crate::sync::Arc;
 use crate::time::Moment;
-use crate::watch::Placement;
+use crate::watch::{Draw, Placement};
 
 /// Where a ticket belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,10 @@ pub(crate) struct Tag {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alarm {
     Leave,
-    /// A new entry; an older one, if any, is stale.
-    Arm {
-        at: Moment,
-        instead: Option<Moment>,
-    },
+    /// A new entry.
+    Arm(Moment),
+    /// A new entry; the older one is stale.
+    Rearm(Moment),
     /// Nothing is due any more: the entry is stale.
     GiveUp,
 }
@@ -43,8 +42,15 @@ pub(crate) struct Next<C> {
 }
 
 impl<C> Next<C> {
+    #[inline]
     pub(crate) fn nothing() -> Self {
         Self { ticket: None, alarm: Alarm::Leave, list: None }
+    }
+
+    /// Whether nothing is asked for.
+    #[inline]
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.list.is_none() && self.ticket.is_none() && self.alarm == Alarm::Leave
     }
 
     pub(crate) fn effects(&mut self) -> &mut Effects<C> {
@@ -56,6 +62,8 @@ impl<C> Next<C> {
 pub(crate) struct Effects<C> {
     pub(crate) settled: Vec<Settlement<C>>,
     pub(crate) notes: Vec<Note>,
+    /// The numbers of the notes, drawn before unlock.
+    pub(crate) draws: Vec<Option<Draw>>,
     pub(crate) cancel: Option<(Token, Cause)>,
     pub(crate) wakes: Vec<(Arc<dyn Watch>, Wake)>,
     /// What an ended run leaves behind: the host's callbacks hang on it, so it is dropped after
@@ -73,6 +81,7 @@ impl<C> Default for Effects<C> {
         Self {
             settled: Vec::new(),
             notes: Vec::new(),
+            draws: Vec::new(),
             cancel: None,
             wakes: Vec::new(),
             remains: Vec::new(),

@@ -153,4 +153,17 @@ mod tests {
         assert_eq!(&*one_line(Some("ann"), "two  words"), "ann: two words");
         assert_eq!(&*one_line(None, ""), "");
     }
+
+    #[test]
+    fn a_line_has_160_characters_at_most_wherever_its_words_end() {
+        for (first, last) in (150..=162).flat_map(|first| (1..=9).map(move |last| (first, last))) {
+            let text = format!("{} {}", "x".repeat(first), "y".repeat(last));
+            let line = one_line(None, &text);
+            if text.len() <= 160 {
+                assert_eq!(*line, *text, "what fits is kept");
+            } else {
+                assert!(line.chars().count() <= 160 && line.ends_with('\u{2026}'), "{line}");
+            }
+        }
+    }
 }

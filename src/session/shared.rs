@@ -1,5 +1,5 @@
-//! What every transition needs and every consequence goes through: lock, change, number the
-//! events, unlock, then act. Nothing is held while acting. P7.
+//! What every transition needs, and what becomes of its consequences. Nothing is held while
+//! acting. P7.
 
 use super::backlog::{Code, Item};
 use super::cell::Cell;
@@ -7,7 +7,7 @@ use super::door::{Door, Doors};
 use super::due::What;
 use super::hooks::Hooks;
 use super::jots::{Ending, Jots};
-use super::machine::{Cx, Door as Open, Machine};
+use super::machine::Door as Open;
 use super::next::{Alarm, Effects, Next, Settlement};
 use super::notes;
 use super::report::Reporting;
@@ -17,7 +17,7 @@ use super::token::Fired;
 use crate::config::Config;
 use crate::model::{Fate, LaneId, Settled};
 use crate::store::Transcripts;
-use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
 #[cfg(feature = "journal")]
@@ -25,7 +25,7 @@ use crate::sync::oneshot::Latch;
 use crate::sync::swap::{Current, Swap};
 use crate::sync::{Arc, caught};
 use crate::time::{Clock, Moment, Timer};
-use crate::watch::{Bus, Count, Counters, Draw, Quota};
+use crate::watch::{Bus, Count, Counters, Quota};
 
 /// Who starts a worker when a ticket finds nobody. Implemented by `lane`.
 pub(crate) trait Hire<C>: Send + Sync {
@@ -44,8 +44,10 @@ pub(crate) struct Shared<C> {
     /// Messages and closures that were admitted and have no fate.
     pub(crate) pending: Quota,
     pub(crate) bytes: Quota,
-    /// Replaced by `reload`; read once a transition.
-    config: Swap<Config>,
+    /// Replaced by `reload`; read at most once a transition.
+    pub(super) config: Swap<Config>,
+    /// `limits.closure_cap`, by itself: closures need no other setting. Written by `reload`.
+    pub(super) closure_cap: AtomicU32,
     pub(crate) table: Table<C>,
     pub(crate) doors: Doors<C>,
     pub(crate) staff: Arc<dyn Hire<C>>,
@@ -78,6 +80,7 @@ impl<C: Code> Shared<C> {
             counters: Counters::new(),
             pending: Quota::new(u64::from(config.limits.max_pending)),
             bytes: Quota::new(config.limits.max_bytes),
+            closure_cap: AtomicU32::new(config.limits.closure_cap),
             config: Swap::new(config),
             doors: Doors::new(),
             staff,
@@ -118,6 +121,7 @@ impl<C: Code> Shared<C> {
         self.pending.set_max(u64::from(config.limits.max_pending));
         self.bytes.set_max(config.limits.max_bytes);
         self.bus.set_bound(config.limits.ring_events);
+        self.closure_cap.store(config.limits.closure_cap, Ordering::Relaxed);
         self.config.store(config);
     }
 
@@ -138,131 +142,39 @@ impl<C: Code> Shared<C> {
         first..first + n
     }
 
-    #[inline]
-    pub(crate) fn cx<'a>(&self, config: &'a Config, now: Moment) -> Cx<'a> {
-        Cx {
-            now,
-            queue: &config.queue,
-            inbound: &config.inbound,
-            closure_cap: config.limits.closure_cap,
-            door: self.open(),
-            listening: self.bus.on(),
-            journaled: self.jots.is_some(),
+    /// Carries out what a transition asked for: nearly always nothing.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "on every path, and nearly always two comparisons")]
+    pub(crate) fn act(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment, next: Next<C>) {
+        if !next.is_nothing() {
+            self.act_now(session, now, next);
         }
+        self.nudge_drain();
     }
 
-    /// One transition of a session: everything that changes a key goes through here.
-    #[inline]
-    pub(crate) fn transition<R>(
-        self: &Arc<Self>,
-        session: &Arc<Session<C>>,
-        now: Moment,
-        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
-    ) -> R {
-        self.transition_then(session, now, step, |_| ())
-    }
-
-    /// One transition; `then` hears the answer as soon as the lock is free, before anything that
-    /// follows from it, some of which is host code. P7: whoever waits for the answer does not
-    /// wait for that.
-    #[inline]
-    pub(crate) fn transition_then<R>(
-        self: &Arc<Self>,
-        session: &Arc<Session<C>>,
-        now: Moment,
-        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
-        then: impl FnOnce(&R),
-    ) -> R {
-        let (next, draws, answer) = {
-            let mut locked = session.lock();
-            let config = self.config();
-            let cx = self.cx(&config, now);
-            let (next, answer) = step(&mut locked.machine, &cx);
-            let draws = self.number(&next);
-            (next, draws, answer)
-        };
-        then(&answer);
-        self.act(session, now, next, draws);
-        answer
-    }
-
-    /// The same for fired closures, which read the clock only where somebody needs the time.
-    #[inline]
-    pub(crate) fn transition_lazily<R>(
-        self: &Arc<Self>,
-        session: &Arc<Session<C>>,
-        known: Option<Moment>,
-        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
-    ) -> R {
-        let (next, draws, answer, read) = {
-            let mut locked = session.lock();
-            let needed = known.is_none() && (self.bus.on() || locked.machine.wants_clock());
-            let read = known.or_else(|| needed.then(|| self.now()));
-            let config = self.config();
-            let cx = self.cx(&config, read.unwrap_or(Moment::START));
-            let (next, answer) = step(&mut locked.machine, &cx);
-            let draws = self.number(&next);
-            (next, draws, answer, read)
-        };
-        // Each ticket is stamped, always.
-        let now = match (read, next.ticket) {
-            (Some(now), _) => now,
-            (None, Some(_)) => self.now(),
-            (None, None) => Moment::START,
-        };
-        self.act(session, now, next, draws);
-        answer
-    }
-
-    /// Draws a number for each event, still inside the lock.
-    #[inline]
-    fn number(&self, next: &Next<C>) -> Vec<Option<Draw>> {
-        match &next.list {
-            Some(effects) => effects.notes.iter().map(|_| self.bus.draw()).collect(),
-            None => Vec::new(),
-        }
-    }
-
-    /// Carries out what a transition asked for.
-    #[inline]
-    pub(crate) fn act(
-        self: &Arc<Self>,
-        session: &Arc<Session<C>>,
-        now: Moment,
-        next: Next<C>,
-        draws: Vec<Option<Draw>>,
-    ) {
+    fn act_now(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment, next: Next<C>) {
         if let Some(effects) = next.list {
-            self.act_on(session, now, *effects, draws);
+            self.act_on(session, now, *effects);
         }
         match next.alarm {
             Alarm::Leave => {}
-            Alarm::Arm { at, instead } => {
+            Alarm::Arm(at) => self.timer.arm(at, What::Session(Arc::clone(session))),
+            Alarm::Rearm(at) => {
                 self.timer.arm(at, What::Session(Arc::clone(session)));
-                if instead.is_some() {
-                    self.timer.give_up();
-                }
+                self.timer.give_up();
             }
             Alarm::GiveUp => self.timer.give_up(),
         }
         if let Some(tag) = next.ticket {
-            self.issue(session, tag, now);
-        }
-        if self.open() != Open::Open {
-            self.tell_drain();
+            self.issue(session, tag, Some(now));
         }
     }
 
-    fn act_on(
-        self: &Arc<Self>,
-        session: &Arc<Session<C>>,
-        now: Moment,
-        effects: Effects<C>,
-        draws: Vec<Option<Draw>>,
-    ) {
+    fn act_on(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment, effects: Effects<C>) {
         let Effects {
             settled,
             notes,
+            draws,
             cancel,
             wakes,
             remains,

@@ -4,19 +4,23 @@
 //! that lock, a session with one reference (the table's) has no work, claim, ticket, timer entry or
 //! handle: it is idle, and goes. There is no flag to get wrong. P10.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, RandomState};
+use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
 use super::backlog::Code;
 use super::session::Session;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, Padded};
+use crate::sync::{Arc, Hasher, Mutex, Padded, Spread, hasher, planted};
 use crate::time::Clock;
 
-const SHARDS: usize = 256;
+/// A model has one: its sessions meet, and it has fewer states.
+const SHARDS: usize = if cfg!(any(loom, shuttle)) { 1 } else { 256 };
 /// Entries that each insert looks at, to retire them.
 const LOOKS: usize = 2;
+/// So many a shard stay, idle or not: most keys come again, and the sweep takes the rest. None in
+/// a model, where they are to go as soon as they can.
+const STAY: usize = if cfg!(any(loom, shuttle)) { 0 } else { 64 };
 
 struct Shard<C> {
     sessions: HashTable<Arc<Session<C>>>,
@@ -24,28 +28,11 @@ struct Shard<C> {
     hand: usize,
 }
 
-/// How keys are spread over the shards.
-enum Spread {
-    /// Seeded: keys come from outside, and must not choose their buckets.
-    Seeded(RandomState),
-    /// With a clock that is turned by hand everything comes in the same order each time.
-    Same(BuildHasherDefault<DefaultHasher>),
-}
-
-impl Spread {
-    #[inline]
-    fn hash(&self, key: impl Hash) -> u64 {
-        match self {
-            Self::Seeded(hasher) => hasher.hash_one(key),
-            Self::Same(hasher) => hasher.hash_one(key),
-        }
-    }
-}
-
 /// All sessions of an engine.
 pub(crate) struct Table<C> {
     shards: Box<[Padded<Mutex<Shard<C>>>]>,
-    spread: Spread,
+    /// Seeded, but for a clock that is turned by hand: then everything comes in the same order.
+    hasher: Hasher,
     /// Serial numbers, drawn once a session.
     serials: AtomicU64,
 }
@@ -55,10 +42,10 @@ impl<C: Code> Table<C> {
         let shard = || Padded(Mutex::new(Shard { sessions: HashTable::new(), hand: 0 }));
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            spread: match clock {
-                Clock::Real(_) => Spread::Seeded(RandomState::new()),
-                Clock::Manual(_) => Spread::Same(BuildHasherDefault::default()),
-            },
+            hasher: hasher(match clock {
+                Clock::Real(_) => Spread::Seeded,
+                Clock::Manual(_) => Spread::Same,
+            }),
             serials: AtomicU64::new(1),
         }
     }
@@ -74,8 +61,8 @@ impl<C: Code> Table<C> {
     }
 
     fn session_by(&self, key: &str, own: impl FnOnce() -> Arc<str>) -> Arc<Session<C>> {
-        let hash = self.spread.hash(key);
-        let mut retired = [None, None];
+        let hash = BuildHasher::hash_one(&self.hasher, key);
+        let mut retired = [const { None }; LOOKS];
         let mut guard = self.shards[shard_of(hash)].0.lock();
         let shard = &mut *guard;
         if let Some(found) = shard.sessions.find(hash, |s| s.hash == hash && *s.key == *key) {
@@ -92,9 +79,9 @@ impl<C: Code> Table<C> {
     /// A session of its own for one closure without a key: found by walks only.
     pub(crate) fn loose(&self, key: &Arc<str>) -> Arc<Session<C>> {
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
-        let hash = self.spread.hash(serial);
+        let hash = BuildHasher::hash_one(&self.hasher, serial);
         let session = Arc::new(Session::new(Arc::clone(key), hash, serial));
-        let mut retired = [None, None];
+        let mut retired = [const { None }; LOOKS];
         let mut shard = self.shards[shard_of(hash)].0.lock();
         shard.look(&mut retired);
         shard.sessions.insert_unique(hash, Arc::clone(&session), |s| s.hash);
@@ -104,7 +91,7 @@ impl<C: Code> Table<C> {
 
     /// The session of this key, if it has one: asking makes none.
     pub(crate) fn existing(&self, key: &str) -> Option<Arc<Session<C>>> {
-        let hash = self.spread.hash(key);
+        let hash = BuildHasher::hash_one(&self.hasher, key);
         let shard = self.shards[shard_of(hash)].0.lock();
         shard.sessions.find(hash, |s| s.hash == hash && *s.key == *key).cloned()
     }
@@ -131,7 +118,9 @@ impl<C: Code> Table<C> {
         let mut stay = Vec::new();
         let mut guard = self.shards[shard % SHARDS].0.lock();
         let shard = &mut *guard;
-        for session in shard.sessions.extract_if(|s| Arc::strong_count(s) == 1) {
+        for session in
+            shard.sessions.extract_if(|s| Arc::strong_count(s) == 1 || planted!(RetiresTooEarly))
+        {
             retired.push(session);
         }
         stay.extend(shard.sessions.iter().cloned());
@@ -162,8 +151,11 @@ fn shard_of(hash: u64) -> usize {
 }
 
 impl<C> Shard<C> {
-    /// Looks at two old entries and retires the idle ones among them.
+    /// Looks at two old entries and retires the idle ones among them, where there are many.
     fn look(&mut self, retired: &mut [Option<Arc<Session<C>>>; LOOKS]) {
+        if self.sessions.len() < STAY {
+            return;
+        }
         let buckets = self.sessions.num_buckets();
         let mut seen = 0;
         for _ in 0..buckets.min(16) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::model::Cause;
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, caught, oneshot, thread};
+use crate::sync::{Arc, Condvar, Mutex, caught, oneshot, planted, thread};
 
 type Callback = Box<dyn FnOnce(Cause) + Send>;
 type Callbacks = Vec<(u64, Callback)>;
@@ -228,7 +228,8 @@ impl Token {
         let mut inner = self.node().inner.lock();
         let place = inner.free.pop().unwrap_or(inner.children.len());
         let child = Arc::new(Node::new(Some((Arc::clone(self.node()), place))));
-        if let Some(cause) = self.node().cause() {
+        let cause = self.node().cause().filter(|_| !planted!(BornUnseen));
+        if let Some(cause) = cause {
             // Not linked: nobody needs to reach it any more.
             child.cause.store(cause_number(Some(cause)), Ordering::Release);
             return Self(Arc::new(Root(child)));
@@ -247,7 +248,8 @@ impl Token {
         self.node().cause()
     }
 
-    /// Cancels this token and all below it, and calls their callbacks on this thread.
+    /// Cancels this token and all below it, and calls their callbacks on this thread. If another
+    /// thread was first, it may still be at it when this returns `Before`.
     pub fn cancel(&self, cause: Cause) -> Cancelled {
         match self.signal(cause) {
             Some(fired) => {

@@ -19,10 +19,10 @@ pub(crate) enum Thread {
     Journal,
 }
 
-thread_local! {
-    static KIND: Cell<Thread> = const { Cell::new(Thread::Host) };
+super::thread::local! {
+    static KIND: Cell<Thread> = Cell::new(Thread::Host);
     /// The lane of the run that executes here, if it may spawn only into its own.
-    static ISOLATED: Cell<Option<u16>> = const { Cell::new(None) };
+    static ISOLATED: Cell<Option<u16>> = Cell::new(None);
 }
 
 pub(crate) fn kind() -> Thread {

@@ -1,14 +1,33 @@
-//! The pool on which a parallel set of tool calls runs: rayon's, made on first use.
+//! The pool on which a parallel set of tool calls runs: rayon's, made on first use. In a model it
+//! is a plain loop.
 
+#[cfg(not(any(loom, shuttle)))]
 use super::OnceLock;
 
-/// A lazily started pool. A model checker replaces it by a plain loop.
+#[cfg(any(loom, shuttle))]
+#[derive(Debug, Default)]
+pub(crate) struct Pool;
+
+#[cfg(any(loom, shuttle))]
+impl Pool {
+    pub(crate) fn new(_threads: usize) -> Self {
+        Self
+    }
+
+    pub(crate) fn each(&self, n: usize, body: impl Fn(usize) + Sync) {
+        (0..n).for_each(body);
+    }
+}
+
+/// A lazily started pool.
+#[cfg(not(any(loom, shuttle)))]
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     threads: usize,
     pool: OnceLock<Option<rayon::ThreadPool>>,
 }
 
+#[cfg(not(any(loom, shuttle)))]
 impl Pool {
     /// `threads` 0 means one a core.
     pub(crate) fn new(threads: usize) -> Self {

@@ -1,7 +1,8 @@
 //! Counters and quotas that many threads change at once, each on a stripe of its own.
 
 use crate::model::{Fate, Outcome};
-use crate::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use crate::sync::tally::AtomicU64;
 use crate::sync::{Padded, thread};
 
 /// What is counted.
@@ -68,6 +69,9 @@ pub(crate) struct Quota {
     max: AtomicI64,
     chunk: i64,
     rest: Padded<AtomicI64>,
+    /// Moves of credits from one place to another so far. Counted while they are in neither, so
+    /// that nobody who adds up takes the same credits for two.
+    moves: AtomicU32,
     stripes: Box<[Padded<AtomicI64>]>,
 }
 
@@ -87,6 +91,7 @@ impl Quota {
             max: AtomicI64::new(max),
             chunk: Self::chunk(max),
             rest: Padded(AtomicI64::new(max)),
+            moves: AtomicU32::new(0),
             stripes: (0..n).map(|_| Padded::default()).collect(),
         }
     }
@@ -137,11 +142,12 @@ impl Quota {
             });
             found += got;
         }
+        self.moves.fetch_add(1, Ordering::SeqCst);
         if found >= n {
-            own.fetch_add(found - n, Ordering::Relaxed);
+            own.fetch_add(found - n, Ordering::SeqCst);
             return Room::Taken;
         }
-        self.rest.0.fetch_add(found, Ordering::Relaxed);
+        self.rest.0.fetch_add(found, Ordering::SeqCst);
         Room::Full
     }
 
@@ -156,14 +162,15 @@ impl Quota {
     pub(crate) fn give(&self, n: u64) {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
         let own = self.own();
-        let credits = own.fetch_add(n, Ordering::Relaxed) + n;
+        // SeqCst: whoever gives looks next whether somebody waits, and whoever waits says so before
+        // it adds up. One of them sees the other.
+        let credits = own.fetch_add(n, Ordering::SeqCst) + n;
         if credits > 2 * self.chunk {
             let back = credits - self.chunk;
-            if own.fetch_sub(back, Ordering::Relaxed) >= back {
-                self.rest.0.fetch_add(back, Ordering::Relaxed);
-            } else {
-                own.fetch_add(back, Ordering::Relaxed);
-            }
+            let room = own.fetch_sub(back, Ordering::SeqCst) >= back;
+            self.moves.fetch_add(1, Ordering::SeqCst);
+            let to = if room { &self.rest.0 } else { own };
+            to.fetch_add(back, Ordering::SeqCst);
         }
     }
 
@@ -176,8 +183,15 @@ impl Quota {
 
     /// How many are out. Exact whenever no call is in flight.
     pub(crate) fn taken(&self) -> u64 {
-        let free: i64 = self.stripes.iter().map(|s| s.0.load(Ordering::Relaxed)).sum();
-        let out = self.max.load(Ordering::Relaxed) - self.rest.0.load(Ordering::Relaxed) - free;
+        let moves = self.moves.load(Ordering::SeqCst);
+        // Read by changes of nothing, since only a change is sure to see the newest: who gives after
+        // it sees in turn what was done before it, that somebody waits.
+        let read = |credits: &AtomicI64| credits.fetch_add(0, Ordering::SeqCst);
+        let free: i64 = self.stripes.iter().map(|s| read(&s.0)).sum();
+        let out = self.max.load(Ordering::SeqCst) - read(&self.rest.0) - free;
+        let moved = self.moves.load(Ordering::SeqCst) != moves;
+        // Whoever moves credits looks afterwards whether somebody waits.
+        let out = if moved { out.max(1) } else { out };
         u64::try_from(out).unwrap_or(0)
     }
 }

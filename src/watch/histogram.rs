@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Percentiles, stripes};
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::tally::{AtomicU32, Ordering};
 use crate::sync::{Padded, thread};
 
 const BUCKETS: usize = 320;

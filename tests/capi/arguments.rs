@@ -181,6 +181,7 @@ fn told(status: i32) -> String {
     format!("{status} ({})", words.to_string_lossy())
 }
 
+/// Rows of `FAILURES.md`: F14, F15.
 #[test]
 fn every_wrong_argument_of_every_function_has_its_status() {
     let stage = Stage::new();

@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::header::{functions, root};
 use crate::libs::{Link, compile, first_program, have, host, run};
 
+/// Rows of `FAILURES.md`: F17.
 #[test]
 fn the_chat_host_runs_with_the_shared_library() {
     if have("c++", "the host in C++") {

@@ -40,6 +40,7 @@ fn memcheck(name: &str) {
     run(valgrind.args(["-q", "--error-exitcode=9"]).args(leaks).arg(program));
 }
 
+/// Rows of `FAILURES.md`: F17.
 #[test]
 fn the_chat_host_runs_with_the_shared_library() {
     let said = plain("chat");
@@ -52,6 +53,7 @@ fn a_host_with_an_event_loop_runs_with_the_shared_library() {
     assert!(said.starts_with("port: fine"), "{said}");
 }
 
+/// Rows of `FAILURES.md`: F16.
 #[test]
 fn a_host_with_an_event_loop_is_clean_under_address_sanitizer() {
     address_sanitizer("port");
@@ -62,12 +64,14 @@ fn a_host_with_an_event_loop_is_clean_under_memcheck() {
     memcheck("port");
 }
 
+/// Rows of `FAILURES.md`: F29.
 #[test]
 fn p4_p11_a_host_that_ends_at_any_step_loses_nothing_and_hangs_nothing() {
     let said = plain("ends");
     assert!(said.starts_with("ends: fine"), "{said}");
 }
 
+/// Rows of `FAILURES.md`: F19.
 #[test]
 #[cfg(target_os = "linux")]
 fn signals_cut_nothing_short() {
@@ -82,6 +86,7 @@ fn the_program_of_the_readme_does_what_it_says() {
     assert_eq!(said, "hello\n");
 }
 
+/// Rows of `FAILURES.md`: F19.
 #[test]
 fn a_forked_child_is_turned_away() {
     let program = compile(&host("c/fork.c"), "fork", Link::Shared, &[]);
@@ -93,6 +98,7 @@ fn the_chat_host_is_clean_under_address_sanitizer() {
     address_sanitizer("chat");
 }
 
+/// Rows of `FAILURES.md`: F16.
 #[test]
 fn the_chat_host_is_clean_under_memcheck() {
     memcheck("chat");

@@ -93,6 +93,7 @@ fn p8_a_call_that_would_wait_for_itself_is_refused_in_a_handler() {
     assert_eq!(events::laneq_events_free(events), LANEQ_OK);
 }
 
+/// Rows of `FAILURES.md`: F17.
 #[test]
 fn p7_a_panic_in_a_handler_is_the_end_of_its_run_alone() {
     let (engine, _end) = engine(|run| match &*key_of(run) {
@@ -127,6 +128,7 @@ fn p7_a_panic_in_a_handler_is_the_end_of_its_run_alone() {
     assert_eq!(events::laneq_events_free(events), LANEQ_OK);
 }
 
+/// Rows of `FAILURES.md`: F18.
 #[test]
 fn p7_every_callback_may_call_back_and_free_the_engine() {
     let (tell, told) = channel();

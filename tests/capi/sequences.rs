@@ -12,6 +12,7 @@ fn random(seed: u8) -> TestRng {
     TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32])
 }
 
+/// Rows of `FAILURES.md`: F14, F16.
 #[test]
 fn no_sequence_of_calls_harms_the_library() {
     use proptest::prelude::Rng as _;

@@ -11,6 +11,7 @@ fn endless(up: &std::path::Path) -> String {
     format!("sh -c 'echo $$ > {}; while :; do sleep 1; done'", up.display())
 }
 
+/// Rows of `FAILURES.md`: C15.
 #[test]
 fn p12_a_signal_drains_and_the_deadline_returns_what_is_left() {
     let up = fifo("up");

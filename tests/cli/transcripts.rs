@@ -97,6 +97,7 @@ fn a_jsonl_agent_is_told_the_path_and_its_calls_are_in_it() {
     );
 }
 
+/// Rows of `FAILURES.md`: R14.
 #[test]
 fn p6_the_calls_of_an_agent_that_died_are_in_the_transcript() {
     let dir = folder();
@@ -118,6 +119,7 @@ fn p6_the_calls_of_an_agent_that_died_are_in_the_transcript() {
     assert_eq!((&lines[3]["outcome"], &lines[3]["cause"]), (&"failed".into(), &"exit".into()));
 }
 
+/// Rows of `FAILURES.md`: S3.
 #[test]
 fn folder_and_files_are_their_owners_alone_whatever_the_umask() {
     for umask in ["0", "0777"] {

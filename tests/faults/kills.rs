@@ -85,6 +85,7 @@ fn left(orders: &Orders) -> Result<(), String> {
     Ok(())
 }
 
+/// Rows of `FAILURES.md`: C13, S4.
 #[test]
 fn p11_kill_9_loses_nothing_that_was_acknowledged() {
     kills(Sync::Group);

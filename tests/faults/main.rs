@@ -9,5 +9,7 @@
 mod books;
 mod child;
 mod kills;
+#[cfg(target_os = "linux")]
+mod limits;
 mod system;
 mod tools;

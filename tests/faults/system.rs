@@ -8,6 +8,7 @@ use laneq::{JournalError, JournalKnobs, RedbJournal};
 use super::books::{Books, Heard};
 use super::child::Orders;
 
+/// Rows of `FAILURES.md`: F28.
 #[test]
 fn p11_a_second_process_is_told_who_holds_the_journal() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -32,6 +33,7 @@ fn mode(path: &Path) -> u32 {
     path.metadata().expect("it is there").permissions().mode() & 0o777
 }
 
+/// Rows of `FAILURES.md`: S3.
 #[test]
 fn s3_nobody_else_can_read_a_journal_whatever_the_umask() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -49,6 +51,7 @@ fn s3_nobody_else_can_read_a_journal_whatever_the_umask() {
     assert!(modes.len() >= 2 && modes.iter().all(|(mode, _)| *mode == 0o600), "{modes:?}");
 }
 
+/// Rows of `FAILURES.md`: S3.
 #[test]
 fn s3_what_lies_beside_a_journal_is_not_followed_elsewhere() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -66,6 +69,7 @@ fn s3_what_lies_beside_a_journal_is_not_followed_elsewhere() {
     }
 }
 
+/// Rows of `FAILURES.md`: S6.
 #[test]
 fn s6_a_witness_of_any_length_is_read_no_further_than_its_line() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -75,6 +75,7 @@ fn injected(call: &str, fault: &str, when: usize) -> Books {
     told(&orders, &before, &rule)
 }
 
+/// Rows of `FAILURES.md`: F27.
 #[test]
 fn p11_after_a_failed_fdatasync_nothing_is_acknowledged_and_the_host_is_told_why() {
     if !strace() {
@@ -105,6 +106,7 @@ fn number_of(line: &str) -> u32 {
     id.and_then(|n| n.parse().ok()).expect("an id of ours")
 }
 
+/// Rows of `FAILURES.md`: F26.
 #[test]
 fn p11_a_write_that_finds_no_room_is_refused_and_nothing_acknowledged_is_lost() {
     if !strace() {
@@ -129,6 +131,7 @@ fn p11_growth_that_finds_no_room_is_refused_and_nothing_acknowledged_is_lost() {
     }
 }
 
+/// Rows of `FAILURES.md`: F29.
 #[test]
 fn p11_kill_9_at_a_write_or_a_sync_loses_nothing_that_was_acknowledged() {
     if !strace() {
@@ -140,6 +143,7 @@ fn p11_kill_9_at_a_write_or_a_sync_loses_nothing_that_was_acknowledged() {
     }
 }
 
+/// Rows of `FAILURES.md`: F26.
 #[test]
 fn p11_a_full_disk_refuses_with_the_reason_and_takes_messages_again_once_there_is_room() {
     if !mounts() {

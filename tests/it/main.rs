@@ -4,6 +4,7 @@
 #![allow(clippy::result_large_err, reason = "a refused message comes home, whole")]
 #![allow(clippy::duplicate_mod, reason = "the promises hold for handlers and for ports: `pull`")]
 
+mod failures;
 mod house;
 mod pull;
 mod stage;
@@ -47,6 +48,7 @@ mod p12_abandon;
 mod p12_close;
 mod p12_drain;
 mod p_events;
+mod p_field;
 mod p_figures;
 mod p_ingress;
 mod p_ingress_names;

@@ -25,6 +25,7 @@ fn p1_a_followup_waits_for_the_run_in_progress() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C7.
 #[test]
 fn p1_a_panicking_handler_gives_its_session_and_its_slot_back() {
     let bench = bench();

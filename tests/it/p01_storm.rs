@@ -13,6 +13,7 @@ use super::support::{bench, waits};
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
+/// Rows of `FAILURES.md`: R19.
 #[test]
 fn p1_the_first_two_messages_to_an_idle_session_are_one_run_and_one_that_waits() {
     for (mode, fallback) in [(Mode::Followup, None), (Mode::Steer, Some(Fallback::NoRun))] {
@@ -96,6 +97,7 @@ fn storm(engine: &laneq::Engine, seed: u64) {
     }
 }
 
+/// Rows of `FAILURES.md`: C34.
 #[test]
 fn p1_no_storm_of_submits_interrupts_failures_and_panics_makes_two_live_runs_of_a_key() {
     let watchman = Arc::new(Watchman::new());
@@ -131,6 +133,7 @@ fn p1_no_storm_of_submits_interrupts_failures_and_panics_makes_two_live_runs_of_
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C34.
 #[test]
 fn p1_an_abandoned_run_is_fenced_and_its_session_goes_on_without_it() {
     let (bench, stage) = staged(Config::default());
@@ -163,6 +166,7 @@ fn p1_an_abandoned_run_is_fenced_and_its_session_goes_on_without_it() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R9.
 #[test]
 fn p1_an_interrupt_that_names_a_run_that_has_ended_leaves_the_next_one_alone() {
     let bench = bench();
@@ -180,6 +184,7 @@ fn p1_an_interrupt_that_names_a_run_that_has_ended_leaves_the_next_one_alone() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R10.
 #[test]
 fn p1_a_run_that_was_stopped_is_waited_for_before_the_next_begins() {
     let bench = bench();

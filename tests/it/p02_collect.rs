@@ -47,12 +47,14 @@ fn from(channel: &str, thread: &str) -> Source {
     Source { channel: channel.into(), thread: thread.into(), ..Source::default() }
 }
 
+/// Rows of `FAILURES.md`: C19.
 #[test]
 fn p2_what_waits_together_and_is_alike_is_one_batch_in_order() {
     let alike = ["a", "b", "c"].map(named).to_vec();
     assert_eq!(batches(hasty(), alike), [["a", "b", "c"]]);
 }
 
+/// Rows of `FAILURES.md`: C20.
 #[test]
 fn p2_messages_merge_only_with_equal_route_authority_lane_attempts_and_deadline() {
     let second = Duration::from_secs(1);
@@ -87,6 +89,7 @@ fn peer_of(peer: &str) -> Source {
     Source { channel: "irc".into(), peer: peer.into(), ..Source::default() }
 }
 
+/// Rows of `FAILURES.md`: C20.
 #[test]
 fn p2_only_neighbours_merge() {
     let between = named("b").with_authority("guest");
@@ -102,6 +105,7 @@ fn p2_a_batch_has_at_most_max_batch_messages() {
     assert_eq!(batches(config, seven), expected);
 }
 
+/// Rows of `FAILURES.md`: C22.
 #[test]
 fn p2_one_run_has_one_reply_and_one_lead() {
     let bench = bench_with(hasty());
@@ -133,6 +137,7 @@ fn ends(bench: &Bench, run: &laneq::Receipt) {
     waits(run);
 }
 
+/// Rows of `FAILURES.md`: R24.
 #[test]
 fn p2_a_quiet_window_beside_the_run_holds_its_messages_until_it_closes() {
     let (bench, run) = running(|_| ());
@@ -153,6 +158,7 @@ fn p2_a_quiet_window_beside_the_run_holds_its_messages_until_it_closes() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R24.
 #[test]
 fn p2_a_window_that_closed_while_the_run_went_on_holds_nothing_at_its_end() {
     let (bench, run) = running(|_| ());
@@ -164,6 +170,7 @@ fn p2_a_window_that_closed_while_the_run_went_on_holds_nothing_at_its_end() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C40, F12.
 #[test]
 fn p2_a_window_that_is_never_quiet_closes_after_max_wait() {
     let (bench, run) = running(|_| ());

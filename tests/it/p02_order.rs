@@ -15,6 +15,7 @@ fn pass_all(bench: &super::support::Bench, texts: &[&str]) {
     texts.iter().for_each(|text| bench.gate.pass(text));
 }
 
+/// Rows of `FAILURES.md`: R20.
 #[test]
 fn p2_interrupts_go_first_then_steers_left_over_then_the_rest_each_in_order_of_admission() {
     let bench = bench();
@@ -137,6 +138,7 @@ fn p2_an_interrupt_of_another_authority_is_a_followup_unless_it_is_listed() {
     }
 }
 
+/// Rows of `FAILURES.md`: C37.
 #[test]
 fn p2_the_position_counts_what_goes_before() {
     let bench = bench();
@@ -177,6 +179,7 @@ fn p2_a_key_keeps_its_order_across_lanes_and_with_closures() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C5.
 #[test]
 fn p2_eight_threads_submit_and_each_key_runs_in_order_of_admission() {
     let log = Arc::new(Mutex::new(Vec::new()));
@@ -231,6 +234,7 @@ fn p2_eight_threads_submit_and_each_key_runs_in_order_of_admission() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C32.
 #[test]
 fn p2_a_session_with_much_work_lets_the_others_in_after_one_slice() {
     let log = Arc::new(Mutex::new(Vec::new()));

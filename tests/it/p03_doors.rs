@@ -7,6 +7,7 @@ use laneq::{Config, Event, Fate, HandlerOptions, Message, Outcome, Reason, Reply
 
 use super::support::{Answer, Stop, bench, bench_with, lane, waits};
 
+/// Rows of `FAILURES.md`: C29.
 #[test]
 fn p3_an_unknown_lane_is_refused_with_the_lanes_that_exist() {
     let bench = bench_with(Config::default().with_lane("own", 1));
@@ -22,6 +23,7 @@ fn p3_an_unknown_lane_is_refused_with_the_lanes_that_exist() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C28, C44.
 #[test]
 fn p3_a_full_lane_delays_no_other() {
     let bench = bench_with(Config::default().with_lane("main", 1).with_lane("own", 1));
@@ -34,6 +36,7 @@ fn p3_a_full_lane_delays_no_other() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C31.
 #[test]
 fn p3_no_number_of_cron_runs_delays_main() {
     if super::support::DRIVE == super::support::Drive::Pull {
@@ -120,6 +123,7 @@ fn p3_isolation_is_one_way() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C29.
 #[test]
 fn p3_a_ticket_that_waits_too_long_is_told_once_with_its_wait() {
     let bench = bench_with(Config::default().with_lane("main", 1));
@@ -145,6 +149,7 @@ fn p3_a_ticket_that_waits_too_long_is_told_once_with_its_wait() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C41.
 #[test]
 fn a_message_that_cannot_start_is_told_queued_exactly_once_and_one_that_can_is_not() {
     let bench = bench_with(Config::default().with_lane("main", 1));

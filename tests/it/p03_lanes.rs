@@ -96,6 +96,7 @@ fn p3_a_lane_with_concurrency_zero_is_paused_and_keeps_the_order_for_later() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R18.
 #[test]
 fn p3_pause_and_resume_keep_the_figure() {
     let bench = main_lane(2);

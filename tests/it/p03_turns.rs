@@ -20,6 +20,7 @@ fn with(key: &str, priority: Priority) -> Message {
     Message::new(key, key).with_mode(Mode::Followup).with_priority(priority)
 }
 
+/// Rows of `FAILURES.md`: C32.
 #[test]
 fn p3_foreground_goes_before_normal_and_normal_before_background() {
     let bench = paused();
@@ -31,6 +32,7 @@ fn p3_foreground_goes_before_normal_and_normal_before_background() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C32.
 #[test]
 fn p3_a_background_ticket_that_waited_30_s_goes_before_normal_but_not_before_foreground() {
     let bench = paused();
@@ -102,6 +104,7 @@ fn p3_a_pause_strands_no_run_that_waits() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F34.
 #[test]
 fn p3_a_session_with_much_to_do_lets_another_in_after_one_slice() {
     let bench = paused();

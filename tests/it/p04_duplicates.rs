@@ -64,6 +64,7 @@ fn p4_the_duplicate_of_a_message_that_waits_has_a_receipt_for_it() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C26.
 #[test]
 fn p4_the_duplicate_of_a_message_that_ran_learns_what_became_of_it() {
     let bench = quick(Config::default());
@@ -229,6 +230,7 @@ fn p4_nothing_is_a_duplicate_without_an_id_or_with_the_window_or_the_entries_at_
     }
 }
 
+/// Rows of `FAILURES.md`: C27.
 #[test]
 fn p4_every_way_in_knows_the_same_ids() {
     let bench = bench();

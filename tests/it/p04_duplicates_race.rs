@@ -83,6 +83,7 @@ fn check(bench: Bench, ids: usize) {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R6, F31.
 #[test]
 fn p4_of_eight_threads_with_the_same_thousand_ids_one_each_is_accepted() {
     check(quick(10_000), 1000);

@@ -116,6 +116,7 @@ fn p4_a_retry_does_not_expire() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F8.
 #[test]
 fn p4_withdraw_says_what_became_of_a_message_at_every_stage() {
     let bench = bench();
@@ -170,6 +171,7 @@ fn p4_a_closure_is_withdrawn_with_its_code_and_never_called() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C38, R17.
 #[test]
 fn p4_stop_withdraws_all_that_waits_and_then_stops_the_run_and_nothing_starts() {
     let bench = bench();
@@ -214,6 +216,7 @@ fn p4_stop_ends_a_pending_retry_and_an_idle_key_has_nothing_to_stop() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C39, R18.
 #[test]
 fn p4_an_interrupt_without_a_message_lets_the_backlog_go_on() {
     let bench = bench();
@@ -248,6 +251,7 @@ fn p4_a_drain_reports_each_fate_and_returns_the_bodies_of_what_is_left() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C17.
 #[test]
 fn p4_fates_are_told_with_their_policy_run_and_outcome_in_events() {
     let config = Config::default().with_queue(|q| (q.cap, q.drop) = (1, Drop::Old));

@@ -47,6 +47,7 @@ fn p4_old_drops_the_oldest_and_keeps_no_word_of_it() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C17.
 #[test]
 fn p4_summarize_keeps_a_line_of_each_for_the_next_batch_of_its_route_and_authority() {
     let (bench, run) = running(full(Drop::Summarize, 2));
@@ -164,6 +165,7 @@ fn p4_only_a_waiting_message_of_the_same_route_and_authority_gives_way() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C18.
 #[test]
 fn p4_taken_steers_and_closures_never_give_way_and_only_steers_count() {
     let (bench, run) = running(full(Drop::Old, 2));
@@ -201,6 +203,7 @@ fn p4_one_newcomer_drops_one_message_in_every_mode() {
     }
 }
 
+/// Rows of `FAILURES.md`: S5.
 #[test]
 fn p4_several_messages_are_numbered_with_their_senders_and_fenced() {
     let (bench, run) = running(full(Drop::Summarize, 9));

@@ -84,6 +84,7 @@ fn p4_an_unknown_lane_is_refused_with_the_lanes_that_exist() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R5.
 #[test]
 fn p4_expect_run_refuses_in_every_mode_unless_that_run_is_the_live_one() {
     let bench = bench();
@@ -109,6 +110,7 @@ fn p4_expect_run_refuses_in_every_mode_unless_that_run_is_the_live_one() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C37.
 #[test]
 fn p4_a_full_session_hands_the_newcomer_back_and_keeps_what_it_has() {
     let config = Config::default().with_queue(|q| (q.cap, q.drop) = (2, Drop::New));
@@ -192,6 +194,7 @@ fn p4_a_run_of_an_isolated_lane_may_submit_only_into_it() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C16.
 #[test]
 fn p4_a_drain_refuses_the_outside_and_takes_what_runs_spawn() {
     let (bench, stage) = staged(Config::default());

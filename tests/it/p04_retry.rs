@@ -26,6 +26,7 @@ fn fail_again(bench: &Bench, retries: usize, pause: u64) {
     bench.gate.answer(Answer::Fail);
 }
 
+/// Rows of `FAILURES.md`: C11.
 #[test]
 fn p4_a_failing_message_is_tried_later_and_later_and_parked_in_the_end() {
     let config = Config::default().with_queue(|q| q.backoff_max = Duration::from_secs(3));
@@ -99,6 +100,7 @@ fn p4_a_panic_counts_as_an_attempt_and_a_stop_does_not_try_again() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C11.
 #[test]
 fn p4_a_parked_message_is_requeued_as_a_new_one_that_knows_where_it_comes_from() {
     let bench = bench();

@@ -139,6 +139,7 @@ fn storm(drop: Drop, seed: u64) -> BTreeSet<&'static str> {
     reached
 }
 
+/// Rows of `FAILURES.md`: F10.
 #[test]
 fn p4_a_storm_of_random_deeds_balances_with_every_overflow_policy() {
     let mut reached = BTreeSet::new();
@@ -150,6 +151,7 @@ fn p4_a_storm_of_random_deeds_balances_with_every_overflow_policy() {
     assert!(reached.len() >= 4, "storms, not breezes: {reached:?}");
 }
 
+/// Rows of `FAILURES.md`: F7.
 #[test]
 fn p4_a_close_in_the_middle_of_a_storm_returns_what_is_left() {
     for seed in 1..=6 {

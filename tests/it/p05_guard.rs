@@ -21,6 +21,7 @@ fn p5_a_commit_is_final_also_if_the_run_fails_later() {
     }
 }
 
+/// Rows of `FAILURES.md`: R3.
 #[test]
 fn p5_a_guard_that_is_dropped_puts_its_steers_back_before_later_ones() {
     let (bench, run) = running();
@@ -60,6 +61,7 @@ fn p5_what_came_under_a_guard_is_told_when_the_guard_is_committed() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R4.
 #[test]
 fn p5_a_second_take_shows_the_same_steers_to_its_thread_and_nothing_to_another() {
     let (bench, run) = running();
@@ -133,6 +135,7 @@ fn p5_a_taken_steer_is_in_delivery_and_does_not_expire() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R3.
 #[test]
 fn p5_a_restore_applies_the_ttl_and_a_stop_that_came_meanwhile() {
     let (bench, run) = running();

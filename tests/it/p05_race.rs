@@ -80,6 +80,7 @@ fn steers(
     all
 }
 
+/// Rows of `FAILURES.md`: R1, F9.
 #[test]
 fn p5_a_steer_that_races_the_end_of_a_run_is_delivered_or_becomes_a_turn() {
     let seen = Arc::new(Seen::default());

@@ -15,6 +15,7 @@ fn said(bench: &Bench) -> Vec<&'static str> {
     bench.settled_book().names(about)
 }
 
+/// Rows of `FAILURES.md`: C23.
 #[test]
 fn p5_steers_are_delivered_at_the_next_boundary_once_and_in_order() {
     let (bench, run) = running();
@@ -37,6 +38,7 @@ fn p5_steers_are_delivered_at_the_next_boundary_once_and_in_order() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R2.
 #[test]
 fn p5_end_hands_over_what_waits_and_closes_only_an_empty_inbox() {
     let (bench, run) = running();
@@ -92,6 +94,7 @@ fn p5_what_a_run_leaves_is_promoted_before_every_older_followup() {
     }
 }
 
+/// Rows of `FAILURES.md`: C24, R25.
 #[test]
 fn p5_while_a_phase_takes_no_steers_they_are_accepted_held_and_invisible() {
     let (bench, run) = running();
@@ -122,6 +125,7 @@ fn p5_while_a_phase_takes_no_steers_they_are_accepted_held_and_invisible() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R7.
 #[test]
 fn p5_a_stop_hides_steers_and_an_interrupt_promotes_them() {
     let (bench, run) = running();
@@ -139,6 +143,7 @@ fn p5_a_stop_hides_steers_and_an_interrupt_promotes_them() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R5.
 #[test]
 fn p5_a_steer_that_names_another_run_is_refused_and_not_delivered_here() {
     let (bench, run) = running();

@@ -29,6 +29,7 @@ fn family(stage: &Stage, bench: &Bench) -> (super::support::Gate, Vec<laneq::Rec
     (parent, children)
 }
 
+/// Rows of `FAILURES.md`: R23.
 #[test]
 fn p6_children_go_with_a_parent_that_is_stopped_and_later_ones_are_born_cancelled() {
     let (bench, stage) = staged(Config::default());

@@ -54,6 +54,7 @@ fn inside<T: Send + 'static>(
     answer
 }
 
+/// Rows of `FAILURES.md`: C25.
 #[test]
 fn p6_a_steer_skips_the_calls_that_have_not_started_and_comes_before_the_next() {
     let (results, taken) = inside(Config::default(), |run, engine| {
@@ -105,6 +106,7 @@ fn p6_results_are_in_source_order_whatever_the_order_of_the_ends() {
     assert_eq!(rows(results), [failed, completed("b"), completed("c")]);
 }
 
+/// Rows of `FAILURES.md`: R12.
 #[test]
 fn p6_a_parallel_set_is_one_decision_all_or_none() {
     let (none, all) = inside(Config::default(), |run, engine| {
@@ -151,6 +153,7 @@ fn p6_a_tool_that_panics_has_failed_and_one_that_waits_for_the_engine_is_refused
     assert!(results[1].result.as_deref().is_some_and(|e| e.contains("tool pool")));
 }
 
+/// Rows of `FAILURES.md`: R15.
 #[test]
 fn p6_a_call_found_wrong_is_rejected_and_keeps_that_although_the_others_are_skipped() {
     let results = inside(Config::default(), |run, engine| {
@@ -166,6 +169,7 @@ fn p6_a_call_found_wrong_is_rejected_and_keeps_that_although_the_others_are_skip
     assert_eq!(rows(results), [rejected, skipped("b", Code::Steer), skipped("c", Code::Steer)]);
 }
 
+/// Rows of `FAILURES.md`: R13.
 #[test]
 fn p6_a_stop_lets_executing_calls_end_as_late_and_starts_no_other() {
     let (results, launch) = inside(Config::default(), |run, engine| {
@@ -211,6 +215,7 @@ fn p6_a_call_past_its_own_deadline_is_timed_out_and_the_run_goes_on() {
     assert_eq!(results, expected);
 }
 
+/// Rows of `FAILURES.md`: C25, R14.
 #[test]
 fn p6_a_plan_is_settled_only_when_nothing_executes_and_no_call_is_left_out() {
     inside(Config::default(), |run, _| {
@@ -251,6 +256,7 @@ fn p6_a_call_of_an_abandoned_run_does_not_start() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R11.
 #[test]
 fn p6_no_call_starts_after_a_stop_that_has_returned() {
     for _ in 0..200 {

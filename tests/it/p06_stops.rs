@@ -33,6 +33,7 @@ fn p6_the_first_cause_decides_and_stays() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R8.
 #[test]
 fn p6_a_handler_that_succeeds_although_it_was_stopped_is_done_and_has_no_cause() {
     let (bench, run) = running();
@@ -89,6 +90,7 @@ fn p6_a_run_past_its_deadline_is_stopped_at_that_moment_and_not_before() {
     }
 }
 
+/// Rows of `FAILURES.md`: C8.
 #[test]
 fn p6_a_deadline_runs_from_the_start_and_anew_for_each_attempt() {
     let bench = bench();
@@ -119,6 +121,7 @@ fn p6_a_deadline_runs_from_the_start_and_anew_for_each_attempt() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C6.
 #[test]
 fn p6_a_run_past_its_deadline_and_grace_is_said_to_be_stuck_with_its_open_calls_and_lives() {
     let bench = bench();
@@ -170,6 +173,7 @@ fn p6_a_run_without_ledger_activity_is_said_to_be_stuck_and_activity_puts_it_off
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R2.
 #[test]
 fn p6_signals_tell_of_steers_and_stops_at_once_and_of_what_is_so_already() {
     let (bench, run) = running();
@@ -192,6 +196,7 @@ fn p6_signals_tell_of_steers_and_stops_at_once_and_of_what_is_so_already() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R7.
 #[test]
 fn p6_a_steer_and_an_interrupt_keep_their_order_either_way() {
     let (bench, run) = running();

@@ -68,6 +68,7 @@ fn p6_a_stop_after_the_end_leaves_the_token_and_the_next_run_alone() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F8.
 #[test]
 fn p6_the_first_cause_wins_in_the_whole_tree_under_many_threads() {
     const CAUSES: [Cause; 4] = [Cause::Stop, Cause::Interrupt, Cause::Deadline, Cause::Host];

@@ -43,6 +43,7 @@ impl fmt::Display for Mute {
 
 impl std::error::Error for Mute {}
 
+/// Rows of `FAILURES.md`: F1.
 #[test]
 fn p7_every_third_handler_panics_and_all_others_are_done() {
     let bench = bench();

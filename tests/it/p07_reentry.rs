@@ -60,6 +60,7 @@ fn end(engine: &Engine, book: &super::support::Book) {
     book.check(&engine.stats());
 }
 
+/// Rows of `FAILURES.md`: F18.
 #[test]
 fn p7_a_handler_may_call_the_engine_about_its_own_session() {
     let bench = bench();
@@ -100,6 +101,7 @@ fn p7_an_observer_may_call_the_engine_but_not_wait_for_it() {
     end(&engine, &book);
 }
 
+/// Rows of `FAILURES.md`: C44.
 #[test]
 fn p7_a_slow_observer_delays_no_run() {
     let bench = bench();

@@ -132,6 +132,7 @@ fn detached_children_outlive_a_failed_run() {
     family.stay();
 }
 
+/// Rows of `FAILURES.md`: R23.
 #[test]
 fn a_child_of_a_run_that_is_stopped_already_is_born_cancelled() {
     let bench = bench_with(Config::default().with_lane("subagent", 0));
@@ -207,6 +208,7 @@ fn p9_runs_spawn_eight_levels_deep_and_no_deeper() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C33.
 #[test]
 fn p9_a_run_has_sixty_four_living_children_and_room_again_when_one_has_its_fate() {
     let bench = bench_with(Config::default().with_lane("paused", 0));

@@ -14,6 +14,7 @@ fn value<T: Clone>(receipt: &Receipt<T>) -> T {
     receipt.wait_for(LONG).expect("it has a fate in time").reply.expect("it is done")
 }
 
+/// Rows of `FAILURES.md`: C30, F4.
 #[test]
 fn p8_waiting_for_ones_own_session_is_refused() {
     let bench = bench();
@@ -28,6 +29,7 @@ fn p8_waiting_for_ones_own_session_is_refused() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F5.
 #[test]
 fn p8_a_cycle_of_two_is_refused_with_both_keys_and_the_first_wait_goes_on() {
     let bench = bench();
@@ -55,6 +57,7 @@ fn p8_a_cycle_of_two_is_refused_with_both_keys_and_the_first_wait_goes_on() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C30.
 #[test]
 fn p8_a_cycle_of_three_through_three_lanes_is_named_from_end_to_end() {
     let config = Config::default().with_lane("x", 1).with_lane("y", 1).with_lane("z", 1);
@@ -81,6 +84,7 @@ fn p8_a_cycle_of_three_through_three_lanes_is_named_from_end_to_end() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F5.
 #[test]
 fn p8_many_who_wait_for_one_are_no_cycle() {
     let bench = bench();

@@ -25,6 +25,7 @@ fn value<T: Clone>(receipt: &Receipt<T>) -> T {
     receipt.wait_for(LONG).expect("it has a fate in time").reply.expect("it is done")
 }
 
+/// Rows of `FAILURES.md`: C2, R22.
 #[test]
 fn p8_a_run_in_a_lane_of_one_slot_waits_for_another_in_the_same_lane() {
     let bench = one_slot();
@@ -55,6 +56,7 @@ fn p8_a_chain_of_waits_through_lanes_of_one_slot_comes_to_its_end() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C27, F6.
 #[test]
 fn p8_nested_waits_deeper_than_the_lane_is_wide_come_to_their_end() {
     for slots in 1..=4 {
@@ -100,6 +102,7 @@ fn p8_three_children_that_each_wait_for_a_grandchild_complete_in_two_slots() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C2.
 #[test]
 fn p8_a_wait_that_times_out_returns_with_a_slot() {
     let bench = one_slot();
@@ -175,6 +178,7 @@ fn p8_what_has_its_fate_already_is_answered_at_once_anywhere() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F4.
 #[test]
 fn p8_a_plain_wait_on_an_engine_thread_is_refused_and_names_the_right_one() {
     let bench = one_slot();
@@ -242,6 +246,7 @@ fn p8_a_wait_that_is_dropped_by_a_panic_takes_its_slot_again() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C4.
 #[test]
 fn p8_a_run_that_is_abandoned_while_it_waits_frees_everything() {
     let bench = one_slot();

@@ -54,6 +54,7 @@ fn p9_the_engine_holds_max_bytes_and_not_one_more() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F13.
 #[test]
 fn p9_a_message_has_message_bytes_with_all_its_parts_and_not_one_more() {
     let bench = still(|limits| limits.message_bytes = 1024);
@@ -78,6 +79,7 @@ fn p9_a_message_has_message_bytes_with_all_its_parts_and_not_one_more() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F13.
 #[test]
 fn p9_a_key_and_an_id_have_their_bounds() {
     let bench = still(|limits| limits.key_bytes = 16);
@@ -180,6 +182,7 @@ fn p9_lanes_are_bounded() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F22.
 #[test]
 fn p9_a_flood_on_one_key_is_bounded_and_every_loss_is_told() {
     let config = Config::default().with_lane("main", 0);

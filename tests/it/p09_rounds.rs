@@ -22,6 +22,7 @@ fn small_ring() -> Bench {
     bench_with(config)
 }
 
+/// Rows of `FAILURES.md`: F23.
 #[test]
 fn p9_a_ring_keeps_the_newest_events_and_counts_what_a_slow_reader_lost() {
     let bench = small_ring();
@@ -41,6 +42,7 @@ fn p9_a_ring_keeps_the_newest_events_and_counts_what_a_slow_reader_lost() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F23.
 #[test]
 fn p9_a_stuck_observer_costs_events_that_are_counted_and_leaves_no_gap() {
     let bench = small_ring();

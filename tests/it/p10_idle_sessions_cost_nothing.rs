@@ -43,6 +43,7 @@ fn nothing_is_left(engine: &Engine) {
     assert!(audit.room < 10_000, "the table keeps room for {} sessions", audit.room);
 }
 
+/// Rows of `FAILURES.md`: C36, F20.
 #[test]
 fn p10_two_hundred_thousand_keys_leave_nothing_behind() {
     let engine = quiet(Config::default());
@@ -57,6 +58,7 @@ fn p10_two_hundred_thousand_keys_leave_nothing_behind() {
     assert_eq!(engine.close(LONG), Ok(laneq::Closed::Closed));
 }
 
+/// Rows of `FAILURES.md`: F20.
 #[test]
 fn p10_the_room_for_many_sessions_at_once_comes_back() {
     let engine = quiet(Config::default().with_lane("main", 0));
@@ -147,6 +149,7 @@ fn p10_a_session_says_once_that_it_is_idle_each_time_it_becomes_so() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C5, R21.
 #[test]
 fn p10_a_submit_that_races_the_retirement_runs_exactly_once_and_in_order() {
     let engine = quiet(Config::default());

@@ -99,6 +99,7 @@ fn with_id(bench: &Bench, id: &str) -> Result<Receipt, (Reason, Option<Fate>)> {
     bench.engine.submit(message).map_err(|r| (r.reason, r.first.and_then(fate)))
 }
 
+/// Rows of `FAILURES.md`: C26, F31.
 #[test]
 fn p11_an_id_is_known_after_a_crash_as_it_was_before() {
     let config =

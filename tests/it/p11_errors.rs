@@ -109,6 +109,7 @@ fn p11_what_is_refused_gives_its_room_in_the_file_back() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C12.
 #[test]
 fn p2_a_run_whose_start_fails_is_tried_again_in_its_place_and_has_lost_no_attempt() {
     let (paper, bench) = first_life(Config::default().with_queue(|q| q.backoff = MS));

@@ -225,6 +225,7 @@ fn after_while(forward: bool, by: u64) -> (ManualClock, Bench, laneq::Receipt) {
     (later, bench, receipts.remove(0))
 }
 
+/// Rows of `FAILURES.md`: C14, F11.
 #[test]
 fn p11_a_message_has_what_is_left_of_its_time_and_no_more_than_it_had() {
     for (forward, by, left) in [(true, 4, 6000), (true, 0, 10_000), (false, 3600, 10_000)] {

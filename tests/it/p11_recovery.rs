@@ -30,6 +30,7 @@ fn recover(engine: &Engine) -> (laneq::Recovered, Vec<Receipt>) {
     (came, receipts)
 }
 
+/// Rows of `FAILURES.md`: C13.
 #[test]
 fn p11_what_waited_comes_back_in_order_and_what_ran_does_not() {
     let paper = Paper::default();
@@ -54,6 +55,7 @@ fn p11_what_waited_comes_back_in_order_and_what_ran_does_not() {
     drop(engine);
 }
 
+/// Rows of `FAILURES.md`: F32.
 #[test]
 fn p11_an_attempt_is_counted_before_it_begins() {
     let paper = Paper::default();
@@ -74,6 +76,7 @@ fn p11_an_attempt_is_counted_before_it_begins() {
     assert!(admission.wait().is_ok());
 }
 
+/// Rows of `FAILURES.md`: F32.
 #[test]
 fn p11_a_run_that_crashes_again_and_again_is_parked_and_can_be_requeued() {
     let mut paper = Paper::default();
@@ -185,6 +188,7 @@ fn p11_many_that_do_not_wait_share_a_commit() {
     assert!(commits[1] >= 99, "one commit for all that waited: {commits:?}");
 }
 
+/// Rows of `FAILURES.md`: C12.
 #[test]
 fn p11_a_run_that_a_close_has_ended_was_not_interrupted_by_a_crash() {
     let mut paper = Paper::default();

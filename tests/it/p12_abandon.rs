@@ -35,6 +35,7 @@ fn stuck(bench: &Bench, stop: &Stop) -> (Receipt<()>, RunId) {
     (receipt, *runs(bench).last().expect("it has started"))
 }
 
+/// Rows of `FAILURES.md`: C1.
 #[test]
 fn p1_an_abandoned_run_frees_its_session_its_slot_and_its_worker_at_once() {
     let bench = one_slot();
@@ -84,6 +85,7 @@ fn p3_a_lane_keeps_its_concurrency_whoever_is_abandoned_and_comes_back() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R26.
 #[test]
 fn p1_what_an_abandoned_handler_still_does_has_no_effect() {
     let bench = bench();
@@ -154,6 +156,7 @@ fn told_stuck(bench: &Bench) -> Vec<(String, Vec<String>, Duration)> {
     })
 }
 
+/// Rows of `FAILURES.md`: C6, F2.
 #[test]
 fn a_run_without_a_sign_of_life_for_fifteen_minutes_is_told_stuck_and_keeps_its_slot() {
     let bench = one_slot();
@@ -210,6 +213,7 @@ fn ledger_activity_is_a_sign_of_life() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C1.
 #[test]
 fn a_run_past_its_deadline_and_its_grace_is_stopped_and_then_told_stuck() {
     let bench = one_slot();

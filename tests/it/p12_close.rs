@@ -79,6 +79,7 @@ fn p12_a_retry_that_is_pending_at_a_close_is_returned_with_its_last_outcome() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: R26, F2.
 #[test]
 fn p12_who_does_not_come_back_is_listed_and_every_later_call_of_it_is_stale() {
     let bench = bench();
@@ -176,6 +177,7 @@ fn p12_two_closes_at_once_agree() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C9, F7.
 #[test]
 fn p12_a_close_while_others_submit_leaves_nothing_without_a_fate() {
     let bench = bench();
@@ -229,6 +231,7 @@ fn p12_dropping_the_last_handle_joins_nobody_and_returns_what_waits() {
     });
 }
 
+/// Rows of `FAILURES.md`: F3.
 #[test]
 fn p12_the_last_handle_may_be_dropped_inside_a_handler() {
     let engine = Engine::new(Config::default()).expect("the settings are fine");

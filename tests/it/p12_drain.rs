@@ -32,6 +32,7 @@ fn impatient() -> Bench {
     bench_with(config)
 }
 
+/// Rows of `FAILURES.md`: C15.
 #[test]
 fn a_drain_finishes_what_is_admitted_and_reports_it_message_by_message() {
     let bench = bench_with(Config::default().with_lane("main", 1));
@@ -90,6 +91,7 @@ fn runs_may_spawn_while_the_engine_drains() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C15.
 #[test]
 fn at_its_deadline_a_drain_returns_what_waits_and_stops_what_runs() {
     let bench = impatient();
@@ -114,6 +116,7 @@ fn at_its_deadline_a_drain_returns_what_waits_and_stops_what_runs() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C9.
 #[test]
 fn what_a_paused_lane_holds_is_returned_at_the_deadline() {
     let bench = impatient();

@@ -82,6 +82,7 @@ fn a_tick_submits_the_jobs_text_in_its_own_lane_under_its_own_key() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C31.
 #[test]
 fn p1_a_tick_that_meets_its_own_run_is_skipped() {
     let bench = bench_with(with([every_minute("a", Overlap::Skip)]));
@@ -202,6 +203,7 @@ fn ticks_that_were_missed_fire_once() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F11.
 #[test]
 fn a_clock_that_is_put_back_fires_no_tick_twice() {
     let (bench, clock) = on_a_clock([at("a", "*/2 * * * *")], 60);

@@ -152,6 +152,7 @@ fn a_ticket_goes_in_before_it_comes_out() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: S4.
 #[test]
 fn no_text_of_a_message_is_in_an_event_unless_an_observer_asks_for_it() {
     const CANARY: &str = "canary7f3a";
@@ -189,6 +190,7 @@ fn no_text_of_a_message_is_in_an_event_unless_an_observer_asks_for_it() {
     assert_eq!(engine.close(LONG), Ok(laneq::Closed::Closed));
 }
 
+/// Rows of `FAILURES.md`: C22.
 #[test]
 fn a_reply_carries_its_text_and_the_way_back() {
     let bench = bench();

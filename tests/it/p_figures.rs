@@ -13,6 +13,7 @@ fn near(measured: Duration, truth: Duration) {
     assert!(measured >= truth && measured <= truth + room, "{measured:?} for {truth:?}");
 }
 
+/// Rows of `FAILURES.md`: C8.
 #[test]
 fn waits_and_runs_are_measured_by_the_engines_clock() {
     let bench = bench_with(Config::default().with_lane("main", 0));
@@ -127,6 +128,7 @@ impl log::Log for Keeper {
     fn flush(&self) {}
 }
 
+/// Rows of `FAILURES.md`: S1, S4.
 #[test]
 fn s1_s4_events_are_log_lines_with_key_values_escaped_and_without_text() {
     static KEEPER: OnceLock<Keeper> = OnceLock::new();

@@ -33,6 +33,7 @@ fn told(bench: &Bench, message: Message) -> String {
     answer.detail
 }
 
+/// Rows of `FAILURES.md`: C42.
 #[test]
 fn a_source_becomes_a_key_and_an_empty_peer_is_an_error() {
     let bench = bench_with(scoped(Scope::PerChannelPeer));
@@ -80,6 +81,7 @@ fn to_agent(agent: &str, peer: &str) -> Message {
     Message::from_source(source, format!("{agent} {peer}"))
 }
 
+/// Rows of `FAILURES.md`: C28.
 #[test]
 fn p3_agents_with_lanes_start_at_once_while_main_is_full() {
     let bench = bench_with(agents());
@@ -99,6 +101,7 @@ fn p3_agents_with_lanes_start_at_once_while_main_is_full() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C33.
 #[test]
 fn what_an_agents_run_spawns_uses_the_lane_of_the_agent() {
     let bench = bench_with(agents());
@@ -137,6 +140,7 @@ fn every_run_of_an_agent_uses_its_lane_and_an_explicit_lane_goes_first() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C38.
 #[test]
 fn p6_stop_as_a_text_stops_and_answers_in_words() {
     let bench = bench();
@@ -246,6 +250,7 @@ fn says(text: &str) -> Message {
     Message::new("k", text).with_sender("ann")
 }
 
+/// Rows of `FAILURES.md`: C19.
 #[test]
 fn the_leading_window_merges_plain_text_of_one_sender_whatever_its_mode() {
     let bench = leading();
@@ -264,6 +269,7 @@ fn the_leading_window_merges_plain_text_of_one_sender_whatever_its_mode() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: C40.
 #[test]
 fn anything_else_closes_the_leading_window_in_order() {
     let bench = leading();

@@ -159,6 +159,8 @@ fn a_sleeping_asker_hears_of_what_a_timer_makes_ready() {
 /// Two threads wait for the descriptor and take what there is, while others submit and withdraw.
 /// If it ever stayed unreadable with something unread, a message would be left behind; if it ever
 /// stayed readable with nothing there, the last look would see it.
+///
+/// Rows of `FAILURES.md`: C10.
 #[test]
 fn a_storm_leaves_the_descriptor_exact() {
     let mut config = Config::default().with_lane("main", 2);

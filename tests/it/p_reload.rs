@@ -44,6 +44,7 @@ fn p3_a_higher_figure_starts_what_waits_and_a_lower_one_lets_running_work_finish
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F24.
 #[test]
 fn a_removed_lane_refuses_new_messages_and_finishes_what_it_has() {
     let bench = bench_with(Config::default().with_lane("mine", 1));
@@ -89,6 +90,7 @@ fn p9_bounds_and_windows_take_effect_at_once() {
     bench.finish();
 }
 
+/// Rows of `FAILURES.md`: F24.
 #[test]
 fn ten_thousand_reloads_under_load_keep_every_promise() {
     let engine = laneq::Engine::new(Config::default()).expect("the settings are fine");

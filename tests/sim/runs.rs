@@ -1,6 +1,6 @@
 //! Steps that do something with a run in the simulator's hands.
 
-use laneq::{Cause, End, Fate, Notice, OwnedRun, Reply, RunId, Steers, Verdict, WaitError};
+use laneq::{Cause, Fate, Notice, OwnedRun, Reply, RunId, Verdict, WaitError};
 
 use crate::arrive::{describe, landed};
 use crate::truth::{At, Check, Door, Handle, Inbox, Live, Told};
@@ -21,7 +21,7 @@ pub fn label(text: &str) -> usize {
 
 impl World {
     /// Some run in hand, taken out.
-    fn hand(&mut self) -> Option<OwnedRun> {
+    pub fn hand(&mut self) -> Option<OwnedRun> {
         if self.hands.is_empty() {
             return None;
         }
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// A notice of a run. Of an abandoned one, what was unread may still be told.
-    fn heard(&mut self, run: RunId, change: impl FnOnce(&mut Live)) -> Check {
+    pub fn heard(&mut self, run: RunId, change: impl FnOnce(&mut Live)) -> Check {
         match self.truth.lives.get_mut(&run) {
             Some(live) => change(live),
             None if self.truth.fenced.contains(&run) => {}
@@ -74,7 +74,7 @@ impl World {
         Ok(())
     }
 
-    fn told(&mut self, n: usize) -> Check {
+    pub fn told(&mut self, n: usize) -> Check {
         self.note(format!("told: {n} has its fate"));
         self.learn()?;
         let msg = &mut self.truth.msgs[n];
@@ -95,7 +95,7 @@ impl World {
         Ok(())
     }
 
-    fn ready(&mut self, run: OwnedRun) -> Check {
+    pub fn ready(&mut self, run: OwnedRun) -> Check {
         // What became of others on the way comes first.
         let batch: Vec<usize> = run.batch().messages().map(|m| label(m.message().text())).collect();
         let (id, key, lane, attempt) =
@@ -124,159 +124,6 @@ impl World {
         };
         self.truth.lives.insert(id, live);
         self.hands.push(run);
-        Ok(())
-    }
-
-    pub fn boundary(&mut self) -> Check {
-        let Some(run) = self.hand() else { return Ok(()) };
-        let verdict = run.boundary();
-        let live = &self.truth.lives[&run.id()];
-        let right = match verdict {
-            Verdict::Stop(_) => live.stop.is_some(),
-            Verdict::Steer => live.stop.is_none() && self.truth.sees_steers(run.id()),
-            Verdict::Go => live.stop.is_none() && !self.truth.sees_steers(run.id()),
-        };
-        self.note(format!("{run:?}: {}", verdict.as_str()));
-        self.hands.push(run);
-        if right { Ok(()) } else { Err(format!("P6: the boundary says {verdict:?}")) }
-    }
-
-    pub fn take(&mut self) -> Check {
-        let Some(run) = self.hand() else { return Ok(()) };
-        let taken = run.take_steers();
-        self.note(format!("{run:?} takes {} steers", taken.len()));
-        self.hold_steers(&run, taken)?;
-        self.back(run);
-        Ok(())
-    }
-
-    /// A run is back in hand, unless it was abandoned meanwhile.
-    fn back(&mut self, run: OwnedRun) {
-        let live = self.truth.lives.contains_key(&run.id());
-        if live { self.hands.push(run) } else { self.ghosts.push(run) }
-    }
-
-    /// Other things happen while the steers are in the run's hands.
-    fn hold_steers(&mut self, run: &OwnedRun, taken: Steers<'_>) -> Check {
-        let id = run.id();
-        let found: Vec<usize> = taken.messages().map(|m| label(m.message().text())).collect();
-        let right = if self.truth.sees_steers(id) { self.truth.inbox(id) } else { Vec::new() };
-        if found != right {
-            return Err(format!("P5: run {id} takes {found:?}, and {right:?} wait"));
-        }
-        if found.is_empty() {
-            return Ok(());
-        }
-        let live = self.truth.lives.get_mut(&id).expect("it lives");
-        (live.rounds, live.taking) = (live.rounds + 1, true);
-        for n in &found {
-            self.truth.msgs[*n].at = At::Taken;
-        }
-        self.after()?;
-        self.nested += 1;
-        for _ in 0..self.dice.below(4) {
-            if self.nested < 4 {
-                self.step()?;
-            }
-        }
-        self.nested -= 1;
-        if let Some(live) = self.truth.lives.get_mut(&id) {
-            live.taking = false;
-        }
-        if self.dice.percent(70) {
-            self.commit(id, taken, &found)
-        } else {
-            self.restore(id, taken, &found)
-        }
-    }
-
-    fn commit(&mut self, run: RunId, taken: Steers<'_>, found: &[usize]) -> Check {
-        let lives = self.truth.lives.contains_key(&run);
-        self.note(format!("run {run} commits {found:?}"));
-        if self.seam.commit(taken).is_ok() != lives {
-            return Err(format!("P5: the commit of run {run}, which lives: {lives}"));
-        }
-        if !lives {
-            return Ok(());
-        }
-        for n in found {
-            let (half, cleared) =
-                (self.truth.msgs[*n].mode == laneq::Mode::SteerBacklog, self.cleared(*n));
-            if !half {
-                self.must.push((*n, vec![Fate::Steered]));
-                continue;
-            }
-            let msg = &mut self.truth.msgs[*n];
-            (msg.seen, msg.at) = (true, At::Waits);
-            if let Some(fate) = cleared {
-                self.must.push((*n, vec![fate]));
-            }
-        }
-        Ok(())
-    }
-
-    /// What a stop, or the end of the engine, has decided while it was in a run's hands.
-    fn cleared(&self, n: usize) -> Option<Fate> {
-        if self.truth.unfinished.contains(&n) || self.truth.door == Door::Over {
-            return Some(Fate::Returned);
-        }
-        self.truth.msgs[n].stopped.then_some(Fate::Withdrawn)
-    }
-
-    fn restore(&mut self, run: RunId, taken: Steers<'_>, found: &[usize]) -> Check {
-        self.note(format!("run {run} puts {found:?} back"));
-        drop(taken);
-        if self.truth.lives.contains_key(&run) {
-            self.undelivered(found);
-            if self.truth.lives[&run].rounds >= self.truth.steer_rounds {
-                self.truth.promotes(run);
-            } else if self.truth.sees_steers(run) {
-                self.truth.lives.get_mut(&run).expect("it lives").steer_due = true;
-            }
-        }
-        Ok(())
-    }
-
-    /// Steers that leave a run's hands without a commit.
-    fn undelivered(&mut self, found: &[usize]) {
-        for n in found {
-            self.truth.msgs[*n].at = At::Waits;
-            let over = self.truth.msgs[*n].expires.is_some_and(|at| at <= self.truth.now);
-            match self.cleared(*n) {
-                Some(fate) => self.must.push((*n, vec![fate])),
-                None if over => self.must.push((*n, vec![Fate::Expired])),
-                None => {}
-            }
-        }
-    }
-
-    pub fn end(&mut self) -> Check {
-        let Some(run) = self.hand() else { return Ok(()) };
-        self.would_end(&run)?;
-        self.back(run);
-        Ok(())
-    }
-
-    fn would_end(&mut self, run: &OwnedRun) -> Check {
-        let id = run.id();
-        let live = &self.truth.lives[&id];
-        let (stopped, inbox) = (live.stop.is_some(), live.inbox);
-        let ended = run.end().map_err(|e| format!("run {id} cannot end: {e}"))?;
-        self.note(format!("run {id} would end: {ended:?}"));
-        match ended {
-            End::Stop(_) if stopped && inbox != Inbox::Closed => {}
-            End::Steers(taken) if !stopped && self.truth.sees_steers(id) => {
-                self.hold_steers(run, taken)?;
-            }
-            End::Closed if !stopped && !self.truth.sees_steers(id) || inbox == Inbox::Closed => {
-                let live = self.truth.lives.get_mut(&id).expect("it lives");
-                if live.inbox != Inbox::Never {
-                    live.inbox = Inbox::Closed;
-                }
-                self.truth.promotes(id);
-            }
-            ended => return Err(format!("P5: run {id} may not end like this: {ended:?}")),
-        }
         Ok(())
     }
 
@@ -399,7 +246,7 @@ impl World {
         Ok(())
     }
 
-    fn born(&mut self, run: RunId, n: usize, depth: u32) -> Check {
+    pub fn born(&mut self, run: RunId, n: usize, depth: u32) -> Check {
         let limits = &self.config.limits;
         if depth > u32::from(limits.spawn_depth) {
             return Err(format!("P9: a child {depth} levels deep"));

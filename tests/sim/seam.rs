@@ -219,7 +219,8 @@ impl Seam {
     }
 
     pub fn commit(&mut self, steers: Steers<'_>) -> Result<(), laneq::Error> {
-        if self.errs(Plant::CommitRestores) {
+        // Each time: few seeds have more than one or two commits.
+        if self.plant == Some(Plant::CommitRestores) {
             drop(steers);
             return Ok(());
         }

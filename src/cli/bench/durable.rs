@@ -4,13 +4,13 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use laneq::{
     Change, Config, Engine, Journal, JournalKnobs, Message, Mode, RedbJournal, Reply, Sync, Table,
 };
 
+use super::apart::apart;
 use super::meter::{close, each, memory, precise};
 use super::report::{Row, row};
 use super::{Failure, Scale};
@@ -207,19 +207,11 @@ pub(super) fn recovery(scale: Scale) -> Result<Vec<Row>, Failure> {
         let _ = last.wait()?;
     }
     end(&engine)?;
-    let output = Command::new(std::env::current_exe()?)
-        .args(["bench", "--tsv", "Jback"])
-        .env(FULL, &path)
-        .stderr(Stdio::inherit())
-        .output()?;
-    let rows: Vec<Row> = String::from_utf8(output.stdout)?.lines().filter_map(read_back).collect();
-    if rows.is_empty() {
-        return Err("the second process failed".into());
-    }
-    Ok(rows)
+    let figures = apart("Jback", scale, Some((FULL, path.as_os_str())))?;
+    Ok(figures.into_iter().filter_map(|(name, value)| read_back(&name, value)).collect())
 }
 
-fn read_back(line: &str) -> Option<Row> {
+fn read_back(name: &str, value: f64) -> Option<Row> {
     const ALL: [(&str, &str); 6] = [
         ("messages", ""),
         ("open", "s"),
@@ -228,8 +220,6 @@ fn read_back(line: &str) -> Option<Row> {
         ("rss", "MB"),
         ("peak", "MB"),
     ];
-    let mut fields = line.split('\t').skip(2);
-    let (name, value) = (fields.next()?, fields.next()?.parse().ok()?);
     ALL.iter().find(|(metric, _)| *metric == name).map(|(metric, unit)| row(metric, value, unit))
 }
 

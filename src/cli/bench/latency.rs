@@ -1,61 +1,134 @@
 //! Workloads that measure how soon.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::unbounded;
 use hdrhistogram::Histogram;
 use laneq::{Config, Engine, Session};
-use std::sync::mpsc::channel;
 
-use super::meter::{close, engine, precise};
+use super::meter::{LONG, close, engine, precise};
 use super::report::{Row, row};
 use super::{Failure, Scale};
 
-/// Submits `n` closures to these sessions at an even pace; answers submit to start.
-fn paced(handles: &[Session], n: u32, pace: Duration) -> Result<Histogram<u64>, Failure> {
-    let (started, times) = channel();
-    let began = Instant::now();
-    for (number, handle) in (0..n).zip(handles.iter().cycle()) {
-        let due = began + pace * number;
-        // The pace is the workload: submits come at even times.
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-        let started = started.clone();
-        let submitted = Instant::now();
-        handle.fire(move |_| {
-            // The histogram's thread has not gone: it waits for all of them.
-            let _ = started.send(submitted.elapsed());
-        })?;
+/// One submit, measured from when it was due.
+#[derive(Clone, Copy)]
+pub(super) struct Sample {
+    due: Instant,
+    place: &'static AtomicU64,
+}
+
+impl Sample {
+    /// The body of every closure: it has started.
+    pub(super) fn started(self) {
+        self.place.store(nanos(self.due.elapsed()).max(1), Ordering::Release);
     }
-    drop(started);
-    let mut histogram = Histogram::new(3)?;
-    for took in times {
-        histogram.record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX))?;
+}
+
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Submits `n` times at an even pace; answers how long after it was due each has started.
+///
+/// Nothing is omitted: what a submit that blocks delays is measured from when it was due. What the
+/// system oversleeps is not the engine's: nothing is due before this thread has come back.
+pub(super) fn paced(
+    n: u32,
+    pace: Duration,
+    mut submit: impl FnMut(u32, Sample) -> Result<(), Failure>,
+) -> Result<Histogram<u64>, Failure> {
+    let places: &'static [AtomicU64] = Vec::leak((0..n).map(|_| AtomicU64::new(0)).collect());
+    let began = Instant::now();
+    let mut awake = began;
+    for (number, place) in (0..n).zip(places) {
+        let due = began + pace * number;
+        let early = due.saturating_duration_since(Instant::now());
+        if !early.is_zero() {
+            // The pace is the workload: submits come at even times.
+            thread::sleep(early);
+            awake = Instant::now();
+        }
+        submit(number, Sample { due: due.max(awake), place })?;
+    }
+    gather(places)
+}
+
+fn gather(places: &[AtomicU64]) -> Result<Histogram<u64>, Failure> {
+    let (began, mut histogram) = (Instant::now(), Histogram::new(3)?);
+    for place in places {
+        while place.load(Ordering::Acquire) == 0 {
+            if began.elapsed() > LONG {
+                return Err(format!("not started after {LONG:?}").into());
+            }
+            // The end is not what is measured.
+            thread::sleep(Duration::from_millis(1));
+        }
+        histogram.record(place.load(Ordering::Acquire))?;
     }
     Ok(histogram)
 }
 
-fn rows(histogram: &Histogram<u64>) -> Vec<Row> {
+const QUANTILES: [f64; 4] = [0.5, 0.99, 0.999, 1.0];
+
+/// Microseconds at [`QUANTILES`], under these names.
+pub(super) fn rows(names: [&'static str; 4], histogram: &Histogram<u64>) -> Vec<Row> {
     let at = |q: f64| precise(histogram.value_at_quantile(q)) / 1e3;
-    vec![
-        row("p50_us", at(0.5), "us"),
-        row("p99_us", at(0.99), "us"),
-        row("p999_us", at(0.999), "us"),
-        row("max_us", at(1.0), "us"),
-    ]
+    names.into_iter().zip(QUANTILES).map(|(name, q)| row(name, at(q), "us")).collect()
 }
 
-fn sessions(engine: &Engine, lane: &str, n: u32) -> Result<Vec<Session>, Failure> {
+pub(super) const OURS: [&str; 4] = ["p50_us", "p99_us", "p999_us", "max_us"];
+const BARE: [&str; 4] = ["bare_p50_us", "bare_p99_us", "bare_p999_us", "bare_max_us"];
+const TIMES: [&str; 3] = ["p50_x", "p99_x", "p999_x"];
+
+pub(super) fn sessions(engine: &Engine, lane: &str, n: u32) -> Result<Vec<Session>, Failure> {
     (0..n).map(|s| Ok(engine.session(&format!("{lane}-{s}"))?.in_lane(lane)?)).collect()
 }
 
-/// W5.
+/// Fires at these sessions in turn.
+pub(super) fn fired(
+    handles: &[Session],
+    n: u32,
+    pace: Duration,
+) -> Result<Histogram<u64>, Failure> {
+    paced(n, pace, |number, sample| {
+        Ok(handles[number as usize % handles.len()].fire(move |_| sample.started())?)
+    })
+}
+
+/// The pace of W5, and the parts in which it and the bare wake take turns.
+const PACE: Duration = Duration::from_micros(500);
+const PARTS: u32 = 10;
+
+/// What no engine can beat: a thread asleep in a channel, woken by a send.
+pub(super) fn bare_wake(n: u32) -> Result<Histogram<u64>, Failure> {
+    let (sender, receiver) = unbounded::<Sample>();
+    let woken = thread::spawn(move || receiver.iter().for_each(Sample::started));
+    let histogram = paced(n, PACE, |_, sample| Ok(sender.send(sample)?))?;
+    drop(sender);
+    woken.join().map_err(|_| "the woken thread panicked")?;
+    Ok(histogram)
+}
+
+/// W5, with the bare wake of the same run beside it.
 pub(super) fn idle(scale: Scale) -> Result<Vec<Row>, Failure> {
     let engine = engine(Config::default())?;
     let handles = sessions(&engine, "main", 100)?;
-    let histogram = paced(&handles, scale.of(10_000), Duration::from_micros(500))?;
+    let (mut ours, mut bare) = (Histogram::new(3)?, Histogram::new(3)?);
+    let n = scale.of(10_000).div_ceil(PARTS);
+    for _ in 0..PARTS {
+        ours.add(fired(&handles, n, PACE)?)?;
+        bare.add(bare_wake(n)?)?;
+    }
     close(&engine)?;
-    Ok(rows(&histogram))
+    let mut rows = [rows(OURS, &ours), rows(BARE, &bare)].concat();
+    for (name, q) in TIMES.into_iter().zip(QUANTILES) {
+        let times = precise(ours.value_at_quantile(q)) / precise(bare.value_at_quantile(q).max(1));
+        rows.push(row(name, times, "x"));
+    }
+    Ok(rows)
 }
 
 /// W6 in a lane of its own, W6s in the lane of the sleepers.
@@ -75,7 +148,7 @@ pub(super) fn beside_sleepers(scale: Scale, lane: &str) -> Result<Vec<Row>, Fail
         }
     }
     let handles = sessions(&engine, lane, 10)?;
-    let histogram = paced(&handles, scale.of(1000), Duration::from_millis(1))?;
+    let histogram = fired(&handles, scale.of(1000), Duration::from_millis(1))?;
     close(&engine)?;
-    Ok(rows(&histogram))
+    Ok(rows(OURS, &histogram))
 }

@@ -9,7 +9,7 @@ use laneq::{Closed, Config, Engine};
 use super::Failure;
 
 /// A broken engine fails a workload after this long.
-const LONG: Duration = Duration::from_secs(600);
+pub(super) const LONG: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
 #[repr(align(64))]

@@ -1,9 +1,14 @@
 //! `laneq bench`: load on this machine, with the workload names that comparisons use.
 
+mod apart;
 mod durable;
 mod latency;
+mod limits;
+mod memory;
 mod meter;
 mod report;
+mod signals;
+mod threads;
 mod throughput;
 
 use std::process::ExitCode;
@@ -11,7 +16,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use self::report::Row;
+use self::report::{Row, row};
 use super::args::BenchArgs;
 use super::exit::USAGE;
 
@@ -39,29 +44,43 @@ struct Workload {
 
 type Run = fn(Scale, u32) -> Result<Vec<Row>, Failure>;
 
-const ALL: [(&str, &str, Run); 14] = [
+type Known = (&'static str, &'static str, Run);
+
+const ALL: [Known; 19] = [
     ("W1", "closures by session handle, 10,000 sessions x 100", |s, _| throughput::handles(s)),
     ("W1k", "the same by key", |s, _| throughput::keys(s)),
     ("W1t", "the same with a receipt for each", |s, _| throughput::receipts(s)),
     ("W1m", "the same as messages, mode followup", |s, _| throughput::messages(s)),
     ("W2", "closures of one hot session", |s, _| throughput::hot(s)),
-    ("W3", "one closure for each of 1,000,000 keys", |s, _| throughput::wide(s)),
+    ("W3", "one closure for each of 1,000,000 keys, twice", |s, _| memory::wide(s)),
     ("W4", "10 us of work each, 1,000 sessions x 50", |s, _| throughput::work(s)),
     ("W5", "idle engine, submit to start at 2,000/s", |s, _| latency::idle(s)),
     ("W6", "second lane while the first is full", |s, _| latency::beside_sleepers(s, "subagent")),
     ("W6s", "the same without a second lane", |s, _| latency::beside_sleepers(s, "main")),
+    ("W8", "memory of what waits and of idle sessions", |s, _| memory::weights(s)),
+    ("steer", "submit of a steer to the boundary that sees it", |s, _| signals::steer(s)),
+    ("cancel", "one stop for many messages, one cancel for many tokens", |s, _| signals::cancel(s)),
+    ("threads", "2,000 runs blocked in a tool, another lane beside", |s, _| threads::threads(s)),
+    ("limits", "lower bounds of this machine, no engine", |s, _| limits::limits(s)),
     ("J", "acknowledged messages of 1 KiB, journal synced", |s, _| durable::acknowledgements(s)),
     ("Jos", "the same not synced, beside no journal", |s, _| durable::unsynced(s)),
     ("Jback", "1,000,000 waiting messages of 1 KiB come back", |s, _| durable::recovery(s)),
-    ("keys", "10,000,000 keys, memory before and after", |s, _| throughput::memory_of_keys(s)),
+    ("keys", "10,000,000 keys, memory before and after", |s, _| memory::of_keys(s)),
 ];
 
-/// Sessions of W7 when no number is given.
-const LIVE: [u32; 2] = [1_000, 100_000];
+/// The parts of W8, which it runs each in a process of its own.
+const PARTS: [Known; 3] = [
+    ("W8-closure", "a queued closure", |s, _| memory::of_a_closure(s)),
+    ("W8-message", "a queued message", |s, _| memory::of_a_message(s)),
+    ("W8-session", "an idle session", |s, _| memory::of_a_session(s)),
+];
+
+/// Sessions of W7 when no number is given; the others are compared with the first.
+const LIVE: [u32; 3] = [1_000, 100_000, 1_000_000];
 
 fn live(sessions: u32) -> Workload {
     let what = format!("{sessions} live sessions with a backlog");
-    Workload { name: format!("W7-{sessions}"), what, run: throughput::backlog }
+    Workload { name: format!("W7-{sessions}"), what, run: memory::backlog }
 }
 
 /// The workload of this name, and the number in it.
@@ -70,7 +89,7 @@ fn named(name: &str) -> Result<Workload, String> {
         let sessions = number.parse().ok().filter(|n| (1..=1_000_000).contains(n));
         return sessions.map(live).ok_or_else(|| format!("{name}: W7-1 to W7-1000000"));
     }
-    let known = ALL.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
+    let known = ALL.iter().chain(&PARTS).find(|(known, ..)| known.eq_ignore_ascii_case(name));
     known
         .map(|(name, what, run)| Workload {
             name: (*name).to_owned(),
@@ -106,7 +125,8 @@ pub fn run(args: &BenchArgs) -> ExitCode {
         bar.set_message(format!("{}: {}", workload.name, workload.what));
         let number = workload.name.strip_prefix("W7-").and_then(|n| n.parse().ok()).unwrap_or(0);
         match (workload.run)(Scale(args.scale), number) {
-            Ok(rows) => {
+            Ok(mut rows) => {
+                rows.extend(growth(workload, &rows, &results));
                 if args.tsv {
                     bar.suspend(|| print!("{}", report::tsv(&workload.name, &rows)));
                 }
@@ -127,6 +147,16 @@ pub fn run(args: &BenchArgs) -> ExitCode {
         print!("{}", report::table(args.scale, &results));
     }
     ExitCode::SUCCESS
+}
+
+/// How much more a task costs than with the first number of [`LIVE`] sessions.
+fn growth(workload: &Workload, rows: &[Row], results: &[(&Workload, Vec<Row>)]) -> Option<Row> {
+    let few = live(LIVE[0]).name;
+    let (_, of_few) = results.iter().find(|(known, _)| known.name == few)?;
+    let total = |rows: &[Row]| rows.iter().find_map(|row| row.value_of("total_ns"));
+    (workload.name.starts_with("W7-"))
+        .then(|| Some(row("growth", total(rows)? / total(of_few)?, "x")))
+        .flatten()
 }
 
 fn progress(length: usize) -> ProgressBar {

@@ -18,6 +18,13 @@ pub(super) fn row(metric: &'static str, value: f64, unit: &'static str) -> Row {
     Row { metric, value, unit }
 }
 
+impl Row {
+    /// Its value, if it is this figure.
+    pub(super) fn value_of(&self, metric: &str) -> Option<f64> {
+        (self.metric == metric).then_some(self.value)
+    }
+}
+
 /// Three digits, and a unit that fits.
 fn words(row: &Row) -> String {
     let (value, prefix) = match row.value {

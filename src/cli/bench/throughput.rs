@@ -1,25 +1,24 @@
-//! Workloads that measure how much, and how little memory it takes.
+//! Workloads that measure how much.
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use laneq::{Config, Engine, HandlerOptions, Message, Mode, Reply, Session};
 
-use super::meter::{Meter, close, each, engine, memory, precise, two};
+use super::meter::{Meter, close, each, engine, precise, two};
 use super::report::{Row, row};
 use super::{Failure, Scale};
 
 const SESSIONS: u32 = 10_000;
 const EACH: u32 = 100;
 
-fn sessions(engine: &Engine, n: u32) -> Result<Vec<Session>, Failure> {
+pub(super) fn sessions(engine: &Engine, n: u32) -> Result<Vec<Session>, Failure> {
     (0..n).map(|s| Ok(engine.session(&format!("session-{s}"))?)).collect()
 }
 
 /// Every second session from `producer` on, `each` rounds.
-fn rounds(
+pub(super) fn rounds(
     producer: u32,
     sessions: u32,
     each: u32,
@@ -123,80 +122,6 @@ pub(super) fn hot(scale: Scale) -> Result<Vec<Row>, Failure> {
     Ok(tasks(took, n.into()))
 }
 
-/// Fires one closure for each key, from two threads.
-fn once_each(engine: &Engine, n: u32) -> Result<Duration, Failure> {
-    let meter = Meter::new(n, 1);
-    two(meter, |producer| {
-        let mut key = String::new();
-        rounds(producer, n, 1, |s, j| {
-            key.clear();
-            write!(key, "session-{s}")?;
-            Ok(engine.fire("main", &key, move |_| meter.ran(s, j))?)
-        })
-    })
-}
-
-/// W3.
-pub(super) fn wide(scale: Scale) -> Result<Vec<Row>, Failure> {
-    let (n, engine) = (scale.of(1_000_000), engine(Config::default())?);
-    let before = memory();
-    let took = once_each(&engine, n)?;
-    let after = memory();
-    close(&engine)?;
-    let mut rows = vec![row("ns_session", each(took, n.into()), "ns")];
-    if let (Some((before, _)), Some((now, peak))) = (before, after) {
-        // The meter's own line for each session is not the engine's.
-        let own = f64::from(n) * 64.0;
-        rows.push(row("peak_MB", (peak - before - own).max(0.0) / 1e6, "MB"));
-        rows.push(row("after_MB", (now - before).max(0.0) / 1e6, "MB"));
-    }
-    Ok(rows)
-}
-
-/// Most that waits at once in [`memory_of_keys`].
-const MOST: u32 = 50_000;
-
-/// Keys through an engine, each used once; `first` is the number of the first.
-fn stream(engine: &Engine, first: u32, n: u32) -> Result<&'static Meter, Failure> {
-    let meter = Meter::new(1, n);
-    let mut key = String::new();
-    for s in first..first + n {
-        key.clear();
-        write!(key, "session-{s}")?;
-        engine.fire("main", &key, move |_| meter.count())?;
-        if s % 1024 == 0 {
-            while engine.stats().pending > u64::from(MOST) {
-                std::thread::yield_now();
-            }
-        }
-    }
-    Ok(meter)
-}
-
-/// keys. An engine needs memory for the most that ever waited at once, so that comes first; all
-/// further keys should need none.
-pub(super) fn memory_of_keys(scale: Scale) -> Result<Vec<Row>, Failure> {
-    let engine = engine(Config::default())?;
-    let resident = || memory().map_or(0.0, |(now, _)| now);
-    engine.pause("main")?;
-    let full = stream(&engine, 0, MOST)?;
-    engine.resume("main")?;
-    full.wait()?;
-    let before = resident();
-    let began = Instant::now();
-    let n = scale.of(10_000_000);
-    stream(&engine, MOST, n)?.wait()?;
-    let (took, after) = (began.elapsed(), resident());
-    let sessions = precise(engine.stats().sessions);
-    close(&engine)?;
-    Ok(vec![
-        row("before_MB", before / 1e6, "MB"),
-        row("after_MB", after / 1e6, "MB"),
-        row("ns_session", each(took, n.into()), "ns"),
-        row("sessions_left", sessions, ""),
-    ])
-}
-
 fn spin(times: u64) -> u64 {
     let mut x = 0x9E37_79B9_7F4A_7C15_u64;
     for _ in 0..times {
@@ -237,40 +162,4 @@ pub(super) fn work(scale: Scale) -> Result<Vec<Row>, Failure> {
     let ideal = precise(total) * precise(turns) * turn / 2.0;
     let efficiency = 100.0 * ideal / (took.as_secs_f64() * 1e9);
     Ok(vec![row("efficiency_pct", efficiency, "%"), row("ns_task", each(took, total), "ns")])
-}
-
-/// W7-N.
-pub(super) fn backlog(scale: Scale, live: u32) -> Result<Vec<Row>, Failure> {
-    let of_each = (scale.of(1_000_000) / live).max(1);
-    let engine = engine(Config::default())?;
-    let meter = Meter::new(live, of_each);
-    let before = memory();
-    let handles = sessions(&engine, live)?;
-    let opened = memory();
-    engine.pause("main")?;
-    let began = Instant::now();
-    for number in 0..of_each {
-        for (s, handle) in (0..live).zip(&handles) {
-            handle.fire(move |_| meter.ran(s, number))?;
-        }
-    }
-    let submitted = began.elapsed();
-    let full = memory();
-    let began = Instant::now();
-    engine.resume("main")?;
-    meter.wait()?;
-    let drained = began.elapsed();
-    close(&engine)?;
-    let total = u64::from(live) * u64::from(of_each);
-    let mut rows = vec![
-        row("submit_ns", each(submitted, total), "ns"),
-        row("drain_ns", each(drained, total), "ns"),
-        row("total_ns", each(submitted + drained, total), "ns"),
-    ];
-    if let (Some((before, _)), Some((opened, _)), Some((full, _))) = (before, opened, full) {
-        let a_session = (opened - before).max(0.0) / f64::from(live);
-        rows.push(row("bytes_session", a_session, "B"));
-        rows.push(row("bytes_msg", (full - opened).max(0.0) / precise(total), "B"));
-    }
-    Ok(rows)
 }

@@ -1,6 +1,6 @@
 //! Admission: which place a message gets, and what gives way for it.
 
-use super::{Cx, Door, Expiry, Machine, Phase};
+use super::{Cx, Door, Expiry, LOTS, Machine, Phase};
 use crate::config::InForce;
 use crate::model::{Cause, Drop, Fallback, Fate, LaneId, Mode, Priority, Reason, RunId};
 use crate::session::backlog::{Code, Entry, Item, Joins};
@@ -117,7 +117,7 @@ impl<C: Code> Machine<C> {
             return Err(Fallback::NotSteerable);
         }
         let rounds = self.extra.as_deref().map_or(0, |e| e.run.rounds);
-        let over = live.inbox == Inbox::Closed || rounds >= cx.queue.steer_rounds;
+        let over = live.inbox == Inbox::Closed || rounds >= cx.queue().steer_rounds;
         if over || live.stop.is_some() {
             return Err(Fallback::Closed);
         }
@@ -230,7 +230,7 @@ impl<C: Code> Machine<C> {
         #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let number = cell.standing.number() as u32;
         let (lane, priority) = (cell.lane, cell.message.priority);
-        Entry { item: Item::Message(Arc::clone(cell)), number, lane, priority, joins }
+        Entry::new(Item::Message(Arc::clone(cell)), number, lane, priority, joins)
     }
 
     pub(super) fn note_admission(cell: &Arc<Cell>, landed: Landed, depth: u32, next: &mut Next<C>) {
@@ -245,29 +245,24 @@ impl<C: Code> Machine<C> {
         }
     }
 
-    /// Admits a closure; it never merges, is never a victim, and has a cap of its own.
+    /// Admits a closure; it never merges, is never a victim, and has a cap of its own. One that
+    /// is refused stays with the caller.
     #[inline]
     pub(crate) fn admit_closure(
         &mut self,
-        code: C,
+        code: &mut Option<C>,
         lane: LaneId,
         priority: Priority,
         origin: Origin,
         cx: &Cx<'_>,
-    ) -> (Next<C>, Result<Landed, (NotAdmitted, C)>) {
+    ) -> (Next<C>, Result<Landed, NotAdmitted>) {
         let mut next = Next::nothing();
         self.settle(cx, &mut next);
-        if cx.door != Door::Open
-            && let Err(refused) = Self::may_enter(origin, cx)
-        {
+        if let Err(refused) = self.closure_may_enter(origin, cx) {
             self.rest(cx, &mut next);
-            return (next, Err((refused, code)));
+            return (next, Err(refused));
         }
-        if self.closures >= cx.closure_cap {
-            self.rest(cx, &mut next);
-            let detail = format!("{} closures wait in this session: the cap", self.closures);
-            return (next, Err((refuse(Reason::Full, detail), code)));
-        }
+        let code = code.take().expect("the caller has a closure");
         if let Some(extra) = self.extra.as_deref_mut() {
             extra.window = None;
         }
@@ -282,11 +277,25 @@ impl<C: Code> Machine<C> {
             let number = self.accepted - 1;
             next.effects().notes.push(Note::ClosureAccepted { number, lane, placement, position });
         }
-        // A session that is ready or running already has nothing to choose.
-        if self.phase != Phase::Running {
+        // Behind others of its priority it changes neither the head nor the ticket, and a session
+        // that runs has nothing to choose.
+        let behind = self.phase == Phase::Ready && self.waiting[priority as usize] > 1;
+        if self.phase != Phase::Running && (!behind || self.extra.is_some()) {
             self.rest(cx, &mut next);
         }
         (next, Ok(Landed { placement, position, run: None, fallback: None }))
+    }
+
+    #[inline]
+    fn closure_may_enter(&self, origin: Origin, cx: &Cx<'_>) -> Result<(), NotAdmitted> {
+        if cx.door != Door::Open {
+            Self::may_enter(origin, cx)?;
+        }
+        if self.closures < cx.closure_cap {
+            return Ok(());
+        }
+        let detail = format!("{} closures wait in this session: the cap", self.closures);
+        Err(refuse(Reason::Full, detail))
     }
 
     #[inline]
@@ -296,20 +305,25 @@ impl<C: Code> Machine<C> {
         if let Some(standing) = code.standing() {
             standing.admit(self.accepted, cx.now);
             standing.put(Place::Queued);
-        } else if self.accepted.is_multiple_of(16) && self.sample.is_none() {
+        } else if self.is_drawn() {
             self.sample = Some(super::Sample { number, admitted: cx.now });
         }
         self.accepted += 1;
         self.closures += 1;
         self.waiting[priority as usize] += 1;
         let item = Item::Closure(code);
-        self.backlog.push(Entry { item, number, lane, priority, joins: Joins::Nobody });
+        self.backlog.push(Entry::new(item, number, lane, priority, Joins::Nobody));
     }
 
     /// Whether the next closure needs the time: one in sixteen is timed, one at a time, and
     /// whatever may be due is settled at the right moment.
     #[inline]
     pub(crate) fn wants_clock(&self) -> bool {
-        self.extra.is_some() || (self.accepted.is_multiple_of(16) && self.sample.is_none())
+        self.extra.is_some() || self.is_drawn()
+    }
+
+    #[inline]
+    fn is_drawn(&self) -> bool {
+        self.accepted % u64::from(LOTS) == u64::from(self.lot) && self.sample.is_none()
     }
 }

@@ -40,7 +40,7 @@ pub(crate) enum Claimed<C> {
 #[derive(Clone, Copy)]
 pub(crate) struct Ticketed {
     pub(crate) tag: Tag,
-    pub(crate) issued: Moment,
+    pub(crate) issued: Option<Moment>,
     /// Lane wait from which a warning is said.
     pub(crate) warning: Duration,
     /// Whether messages of this lane have a handler that takes steers.
@@ -70,15 +70,16 @@ impl<C: Code> Machine<C> {
             return (next, Claimed::Misfit);
         }
         if cx.listening {
-            let wait = cx.now.since(ticket.issued);
+            let wait = ticket.issued.map_or(Duration::ZERO, |at| cx.now.since(at));
             let (tag, notes) = (ticket.tag, &mut next.effects().notes);
             notes.push(Note::Dequeued { tag, wait });
             if wait > ticket.warning {
                 notes.push(Note::WaitExceeded { tag, wait });
             }
         }
-        let started = self.start(run, ticket, cx, &mut next);
-        (next, Claimed::Run(started))
+        let mut place = None;
+        self.start(run, ticket, &mut place, cx, &mut next);
+        (next, place.map_or(Claimed::Misfit, Claimed::Run))
     }
 
     /// A claim for a port, which hears of steers and stops of the run from its first moment on.
@@ -113,35 +114,39 @@ impl<C: Code> Machine<C> {
         if self.live.is_some() { Phase::Running } else { self.head_phase(cx) }
     }
 
-    /// Takes the head and makes it the run in progress.
+    /// Takes the head and makes it the run in progress; its work goes to `place`.
     #[inline]
     pub(super) fn start(
         &mut self,
         run: RunId,
         ticket: &Ticketed,
+        place: &mut Option<Started<C>>,
         cx: &Cx<'_>,
         next: &mut Next<C>,
-    ) -> Started<C> {
+    ) {
         assert!(self.live.is_none(), "P1: at most one live run");
         let closure = self.extra.is_none() || matches!(self.head(), Head::Backlog(..));
         if closure && matches!(self.backlog.front().map(|e| &e.item), Some(Item::Closure(_))) {
-            return self.start_closure(run, ticket, cx, next);
+            self.start_closure(run, ticket, place, cx, next);
+        } else {
+            *place = Some(self.start_messages(run, ticket, cx, next));
         }
-        self.start_messages(run, ticket, cx, next)
     }
 
+    #[inline]
     fn start_closure(
         &mut self,
         run: RunId,
         ticket: &Ticketed,
+        place: &mut Option<Started<C>>,
         cx: &Cx<'_>,
         next: &mut Next<C>,
-    ) -> Started<C> {
+    ) {
         let entry = self.backlog.pop().expect("the head is a closure");
-        let Item::Closure(code) = entry.item else { unreachable!("the head is a closure") };
         self.check_order(entry.number, next);
         self.closures -= 1;
-        self.waiting[entry.priority as usize] -= 1;
+        self.waiting[entry.priority() as usize] -= 1;
+        let Item::Closure(code) = entry.item else { unreachable!("the head is a closure") };
         let admitted = match code.standing() {
             Some(standing) => {
                 standing.put(Place::Started);
@@ -154,7 +159,9 @@ impl<C: Code> Machine<C> {
         };
         let held = code.keep().map_or(Held::Nothing, Held::Closure);
         self.begin((run, entry.lane), held, entry.number, 1, Inbox::Never, cx);
-        self.companions_for(ticket.deadline, cx, next);
+        if ticket.deadline.is_some() || self.extra.is_some() {
+            self.companions_for(ticket.deadline, cx, next);
+        }
         if cx.listening {
             let number = self.accepted.wrapping_sub(u64::from(
                 #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
@@ -163,7 +170,8 @@ impl<C: Code> Machine<C> {
             let lane = ticket.tag.lane;
             next.effects().notes.push(Note::Started { run, lane, batch: None, number, attempt: 1 });
         }
-        Started { run, work: Work::Closure(code), lane: ticket.tag.lane, attempt: 1, admitted }
+        let (work, lane) = (Work::Closure(code), ticket.tag.lane);
+        *place = Some(Started { run, work, lane, attempt: 1, admitted });
     }
 
     fn start_messages(
@@ -180,7 +188,9 @@ impl<C: Code> Machine<C> {
         let deadline = first.deadline.or(ticket.deadline);
         let held = Held::Messages(Arc::clone(&batch));
         self.begin((run, lane), held, 0, attempt, ticket.inbox, cx);
-        self.companions_for(deadline, cx, next);
+        if deadline.is_some() || self.extra.is_some() {
+            self.companions_for(deadline, cx, next);
+        }
         if cx.listening {
             let batch = Some(Arc::clone(&batch));
             next.effects().notes.push(Note::Started { run, lane, batch, number: 0, attempt });
@@ -201,12 +211,12 @@ impl<C: Code> Machine<C> {
             return (self.alone(cell), 1);
         }
         let entry = self.backlog.pop().expect("a ready session has a head");
-        let Item::Message(first) = entry.item else { unreachable!("the head is a message") };
         self.check_order(entry.number, next);
-        if entry.joins == Joins::Nobody {
+        let joins = entry.joins();
+        let Item::Message(first) = entry.item else { unreachable!("the head is a message") };
+        if joins == Joins::Nobody {
             return (self.alone(first), 1);
         }
-        let joins = entry.joins;
         self.waits_no_more(&first);
         let mut cells = Cells::One(first);
         while let Some(cell) = self.pop_mergeable(&cells, joins, cx) {
@@ -218,12 +228,12 @@ impl<C: Code> Machine<C> {
 
     /// The next message, if it is contiguous and merges with these.
     fn pop_mergeable(&mut self, cells: &Cells, joins: Joins, cx: &Cx<'_>) -> Option<Arc<Cell>> {
-        if cells.as_slice().len() >= cx.queue.max_batch as usize {
+        if cells.as_slice().len() >= cx.queue().max_batch as usize {
             return None;
         }
         let entry = self.backlog.front()?;
         let Item::Message(cell) = &entry.item else { return None };
-        if entry.joins != joins || !cell.merges_with(&cells.as_slice()[0]) {
+        if entry.joins() != joins || !cell.merges_with(&cells.as_slice()[0]) {
             return None;
         }
         match self.backlog.pop()?.item {
@@ -247,6 +257,7 @@ impl<C: Code> Machine<C> {
         Arc::new(Batch::new(cells, lines))
     }
 
+    #[inline]
     fn begin(
         &mut self,
         (id, lane): (RunId, LaneId),
@@ -265,9 +276,6 @@ impl<C: Code> Machine<C> {
 
     /// A run start closes the window, forgets the former run's companions and sets its deadline.
     fn companions_for(&mut self, deadline: Option<Duration>, cx: &Cx<'_>, next: &mut Next<C>) {
-        if deadline.is_none() && self.extra.is_none() {
-            return;
-        }
         let extra = self.extra_mut();
         extra.window = None;
         extra.run = super::Companions::default();

@@ -50,17 +50,20 @@ pub(crate) struct Ended {
     pub(crate) slot: SlotState,
 }
 
-/// What a finish came to.
-pub(crate) enum Finished<C> {
+/// What a finish came to. Its tag is a word of its own: see [`Entry`](crate::session::backlog::Entry).
+#[repr(u64)]
+pub(crate) enum Finished {
     /// P1: the run was abandoned before; its claim is without effect.
     Stale,
-    Ended(Ended, Option<Started<C>>),
+    Ended(Ended),
 }
 
 /// The right to go on with the next run of the session without a new ticket.
-pub(crate) struct Slice {
-    pub(crate) ticket: Ticketed,
+pub(crate) struct Slice<'a, C> {
+    pub(crate) ticket: &'a Ticketed,
     pub(crate) run: RunId,
+    /// Where the next run goes, if there is one: it is made in place.
+    pub(crate) next: &'a mut Option<Started<C>>,
 }
 
 /// What an abandoned run leaves behind.
@@ -78,14 +81,16 @@ impl<C: Code> Machine<C> {
         &mut self,
         run: RunId,
         end: &End,
-        slice: Option<&Slice>,
+        slice: Option<Slice<'_, C>>,
         cx: &Cx<'_>,
-    ) -> (Next<C>, Finished<C>) {
+    ) -> (Next<C>, Finished) {
         let mut next = Next::nothing();
         let Some(live) = self.live.take_if(|live| live.id == run) else {
             return (next, Finished::Stale);
         };
-        self.live_settle(&live, cx, &mut next);
+        if self.extra.is_some() {
+            self.live_settle(&live, cx, &mut next);
+        }
         let ended = match &live.held {
             Held::Messages(batch) => {
                 let batch = Arc::clone(batch);
@@ -93,25 +98,18 @@ impl<C: Code> Machine<C> {
             }
             _ => self.end_closure(&live, end, cx, &mut next),
         };
-        let started = match slice {
+        match slice {
             Some(slice) if self.slice_goes_on(slice.ticket.tag, cx) => {
-                Some(self.start(slice.run, &slice.ticket, cx, &mut next))
+                self.start(slice.run, slice.ticket, slice.next, cx, &mut next);
             }
-            _ => {
-                self.rest(cx, &mut next);
-                None
-            }
-        };
-        (next, Finished::Ended(ended, started))
+            _ => self.rest(cx, &mut next),
+        }
+        (next, Finished::Ended(ended))
     }
 
     /// What is due at the end of a run, and what it leaves undelivered. P5: closing the inbox and
     /// checking it is this one step.
-    #[inline]
     fn live_settle(&mut self, live: &Live<C>, cx: &Cx<'_>, next: &mut Next<C>) {
-        if self.extra.is_none() {
-            return;
-        }
         // The deadline belongs to the run that has just come back: too late to stop it.
         self.extra_mut().run.deadline = None;
         self.settle(cx, next);
@@ -138,10 +136,8 @@ impl<C: Code> Machine<C> {
         let (outcome, cause) = Self::outcome(live, end);
         let fate = Self::fate_of_stopped(outcome, cause).unwrap_or(Fate::Ran);
         self.settled += 1;
-        if let Held::Closure(code) = &live.held
-            && let Some(standing) = code.standing()
-        {
-            standing.put(Place::Settled);
+        if let Held::Closure(kept) = &live.held {
+            kept.standing().put(Place::Settled);
         }
         if cx.listening {
             let run = live.id;
@@ -282,7 +278,7 @@ impl<C: Code> Machine<C> {
         next: &mut Next<C>,
     ) {
         let doublings = attempt.saturating_sub(1).min(31);
-        let delay = cx.queue.backoff.saturating_mul(1 << doublings).min(cx.queue.backoff_max);
+        let delay = cx.queue().backoff.saturating_mul(1 << doublings).min(cx.queue().backoff_max);
         for cell in batch.iter() {
             self.waits(cell);
         }
@@ -303,8 +299,8 @@ impl<C: Code> Machine<C> {
         let mut cells = guard.map_or_else(Vec::new, |Guard { cells, .. }| cells);
         cells.extend(extra.inbox.take_all());
         for cell in cells {
-            self.forget_half(&cell);
             if let Some(fate) = self.overtaken(&cell, cx) {
+                self.forget_half_of(&cell);
                 self.give_fate(cx, next, &cell, fate, None);
             } else {
                 if cx.listening {
@@ -312,7 +308,9 @@ impl<C: Code> Machine<C> {
                     next.effects().notes.push(Note::Promoted { cell, run });
                 }
                 self.waits(&cell);
-                self.extra_mut().promoted.insert(cell);
+                // It has left its old place when that one is counted as a gap: counting may tidy up.
+                self.extra_mut().promoted.insert(Arc::clone(&cell));
+                self.forget_half(&cell);
             }
         }
     }
@@ -334,7 +332,9 @@ impl<C: Code> Machine<C> {
             next.effects().cancel = Some((token, live.stop.unwrap_or(cause)));
         }
         let watch = extra.and_then(|e| e.run.watch.clone());
-        self.live_settle(&live, cx, &mut next);
+        if self.extra.is_some() {
+            self.live_settle(&live, cx, &mut next);
+        }
         let cause = *live.stop.get_or_insert(cause);
         let fate = Self::fate_of_stopped(Outcome::Stopped, Some(cause)).unwrap_or(Fate::Ran);
         if cx.listening {
@@ -354,14 +354,12 @@ impl<C: Code> Machine<C> {
             Held::Messages(batch) => {
                 self.give_batch_fate(cx, &mut next, &batch, fate, (run, Outcome::Stopped, None));
             }
-            Held::Closure(code) => {
+            Held::Closure(kept) => {
                 self.settled += 1;
-                if let Some(standing) = code.standing() {
-                    standing.put(Place::Settled);
-                }
+                kept.standing().put(Place::Settled);
                 self.note_closure(cx, &mut next, live.number, fate, run);
                 next.effects().settled.push(Settlement {
-                    item: Item::Closure(code),
+                    item: Item::Closure(kept.back()),
                     fate,
                     run: Some(run),
                     outcome: Some(Outcome::Stopped),

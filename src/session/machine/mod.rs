@@ -69,8 +69,7 @@ pub(crate) enum Door {
 #[derive(Clone, Copy)]
 pub(crate) struct Cx<'a> {
     pub(crate) now: Moment,
-    pub(crate) queue: &'a Queue,
-    pub(crate) inbound: &'a Inbound,
+    pub(crate) rules: &'a dyn Rules,
     pub(crate) closure_cap: u32,
     pub(crate) door: Door,
     /// Whether anybody listens: only then are notes made.
@@ -79,10 +78,26 @@ pub(crate) struct Cx<'a> {
     pub(crate) journaled: bool,
 }
 
+/// The settings in force during one transition. They are read when they are first asked for:
+/// a closure asks for none of them.
+pub(crate) trait Rules {
+    fn queue(&self) -> &Queue;
+    fn inbound(&self) -> &Inbound;
+}
+
 impl Cx<'_> {
+    fn queue(&self) -> &Queue {
+        self.rules.queue()
+    }
+
+    fn inbound(&self) -> &Inbound {
+        self.rules.inbound()
+    }
+
     /// Whether an interrupt on this authority may stop a run on that one.
     fn may_stop(&self, authority: &str, run: &str) -> bool {
-        authority == run || self.inbound.stop_authorities.iter().any(|a| a == authority || a == "*")
+        authority == run
+            || self.inbound().stop_authorities.iter().any(|a| a == authority || a == "*")
     }
 }
 
@@ -192,7 +207,10 @@ impl Tickets {
     }
 }
 
-/// One fire-and-forget closure in sixteen is timed: its number and its admission.
+/// One fire-and-forget closure in so many is timed.
+const LOTS: u8 = 16;
+
+/// A timed one: its number and its admission.
 #[derive(Clone, Copy)]
 struct Sample {
     number: u32,
@@ -200,32 +218,39 @@ struct Sample {
 }
 
 /// All state of one session.
+///
+/// In the order of who touches it: an admission the first lines, a run all of them.
+#[repr(C)]
 pub(crate) struct Machine<C> {
     phase: Phase,
-    tickets: Tickets,
-    /// Rank 2.
-    backlog: Backlog<C>,
-    live: Option<Live<C>>,
-    extra: Option<Box<Extra>>,
-    /// The next admission number; all accepted so far. P4.
-    accepted: u64,
-    /// All that have their fate. P4: accepted = settled + pending.
-    settled: u64,
-    /// What waits to run, by priority; a pending retry included.
-    waiting: [u32; 3],
+    /// Which of sixteen fired closures is timed: sessions that live for one closure take turns.
+    lot: u8,
     /// Closures in the backlog; the rest of it are messages.
     closures: u32,
+    /// What waits to run, by priority; a pending retry included.
+    waiting: [u32; 3],
     /// The last admission number that started, for the sentinel of P2.
     started: u32,
+    /// The next admission number; all accepted so far. P4.
+    accepted: u64,
+    extra: Option<Box<Extra>>,
+    /// Rank 2.
+    backlog: Backlog<C>,
+    /// All that have their fate. P4: accepted = settled + pending.
+    settled: u64,
+    sample: Option<Sample>,
+    tickets: Tickets,
+    live: Option<Live<C>>,
     /// The live timer entry.
     armed: Option<Moment>,
-    sample: Option<Sample>,
 }
 
 impl<C: Code> Machine<C> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(lot: u64) -> Self {
         Self {
             phase: Phase::Idle,
+            #[allow(clippy::cast_possible_truncation, reason = "there are sixteen lots")]
+            lot: (lot % u64::from(LOTS)) as u8,
             tickets: Tickets::default(),
             backlog: Backlog::new(),
             live: None,
@@ -251,6 +276,13 @@ impl<C: Code> Machine<C> {
 
     pub(crate) fn companions(&mut self) -> &mut Companions {
         &mut self.extra_mut().run
+    }
+
+    /// Whether it has nothing of what most sessions never need. Then neither a steer nor a timer
+    /// entry can come of a closure.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.extra.is_none()
     }
 
     fn extra_mut(&mut self) -> &mut Extra {

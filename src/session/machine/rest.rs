@@ -27,21 +27,16 @@ impl<C: Code> Machine<C> {
     /// The head of the session, by rank: P2.
     #[inline]
     pub(super) fn head(&mut self) -> Head {
-        if let Some(extra) = self.extra.as_deref_mut() {
-            if let Some(cell) = extra.urgent.front() {
-                return Head::Urgent(cell.lane);
-            }
-            if let Some(retry) = &extra.retry {
-                return Head::Retry(retry.batch.first().lane, retry.due);
-            }
-            if let Some(cell) = extra.promoted.front() {
-                return Head::Promoted(cell.lane);
-            }
-        }
+        let before = self.extra.as_deref_mut().and_then(Extra::head);
+        before.unwrap_or_else(|| self.head_of_backlog())
+    }
+
+    #[inline]
+    fn head_of_backlog(&mut self) -> Head {
         match self.backlog.front() {
             Some(entry) => {
                 // Later turns of delivered steers were never messages of a window.
-                let number = (entry.joins != Joins::Nobody).then_some(entry.number);
+                let number = (entry.joins() != Joins::Nobody).then_some(entry.number);
                 Head::Backlog(entry.lane, number)
             }
             None => Head::Nothing,
@@ -87,7 +82,7 @@ impl<C: Code> Machine<C> {
 
     fn settle_extra(&mut self, cx: &Cx<'_>, next: &mut Next<C>) {
         let extra = self.extra_mut();
-        let closed = |w: &super::Window| cx.door != Door::Open || w.closes(cx.queue) <= cx.now;
+        let closed = |w: &super::Window| cx.door != Door::Open || w.closes(cx.queue()) <= cx.now;
         if extra.window.as_ref().is_some_and(closed) {
             extra.window = None;
         }
@@ -119,8 +114,8 @@ impl<C: Code> Machine<C> {
                 Phase::Running => unreachable!("nothing is live"),
             }
         }
-        self.keep_lines(cx, next);
         if self.extra.is_some() || self.armed.is_some() {
+            self.keep_lines(cx, next);
             self.alarm(cx, next);
         }
     }
@@ -163,7 +158,7 @@ impl<C: Code> Machine<C> {
         let due = self.due(cx);
         match (due, self.armed) {
             (Some(at), armed) if armed.is_none_or(|armed| at < armed) => {
-                next.alarm = Alarm::Arm { at, instead: armed };
+                next.alarm = armed.map_or(Alarm::Arm(at), |_| Alarm::Rearm(at));
                 self.armed = Some(at);
             }
             (None, Some(_)) => {
@@ -177,7 +172,7 @@ impl<C: Code> Machine<C> {
     fn due(&self, cx: &Cx<'_>) -> Option<Moment> {
         let extra = self.extra.as_deref()?;
         let head = match self.phase {
-            Phase::Collecting => extra.window.as_ref().map(|w| w.closes(cx.queue)),
+            Phase::Collecting => extra.window.as_ref().map(|w| w.closes(cx.queue())),
             Phase::Backoff => extra.retry.as_ref().map(|r| r.due),
             Phase::Running => extra.run.deadline,
             Phase::Idle | Phase::Ready => None,
@@ -324,6 +319,17 @@ impl<C: Code> Machine<C> {
 }
 
 impl Extra {
+    /// What goes before the backlog.
+    fn head(&mut self) -> Option<Head> {
+        if let Some(cell) = self.urgent.front() {
+            return Some(Head::Urgent(cell.lane));
+        }
+        if let Some(retry) = &self.retry {
+            return Some(Head::Retry(retry.batch.first().lane, retry.due));
+        }
+        self.promoted.front().map(|cell| Head::Promoted(cell.lane))
+    }
+
     /// The next message whose time to wait is over, if it still waits.
     fn next_expired(&mut self, now: Moment) -> Option<Arc<Cell>> {
         // P9: what has started long before its time was over must not pile up here.

@@ -102,11 +102,11 @@ impl<C: Code> Machine<C> {
             return (guard.owner == take.caller)
                 .then(|| Taken { guard: guard.id, cells: guard.cells.clone() });
         }
-        if !open || extra.inbox.live() == 0 || extra.run.rounds >= cx.queue.steer_rounds {
+        if !open || extra.inbox.live() == 0 || extra.run.rounds >= cx.queue().steer_rounds {
             return None;
         }
         extra.run.rounds += 1;
-        extra.run.spent = extra.run.rounds >= cx.queue.steer_rounds;
+        extra.run.spent = extra.run.rounds >= cx.queue().steer_rounds;
         extra.guards += 1;
         let cells = extra.inbox.take_all();
         cells.iter().for_each(|cell| cell.standing.put(Place::Taken));
@@ -210,7 +210,7 @@ impl<C: Code> Machine<C> {
         for cell in guard.cells {
             self.extra_mut().inbox.insert(cell);
         }
-        if self.extra_mut().run.rounds >= cx.queue.steer_rounds {
+        if self.extra_mut().run.rounds >= cx.queue().steer_rounds {
             // Nothing can take them any more: a boundary must not say Steer for ever.
             self.promote(run, cx, &mut next);
         } else {
@@ -233,7 +233,8 @@ impl<C: Code> Machine<C> {
         }
     }
 
-    fn forget_half_of(&mut self, cell: &Arc<Cell>) {
+    /// The same for one that has its fate from now on.
+    pub(super) fn forget_half_of(&mut self, cell: &Arc<Cell>) {
         cell.standing.put(Place::Settled);
         self.forget_half(cell);
     }

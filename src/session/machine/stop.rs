@@ -58,7 +58,7 @@ impl<C: Code> Machine<C> {
                 self.backlog.reserve(entry);
                 continue;
             }
-            self.waiting[entry.priority as usize] -= 1;
+            self.waiting[entry.priority() as usize] -= 1;
             cleared += 1;
             match entry.item {
                 Item::Message(cell) => self.give_fate(cx, next, &cell, fate, None),

@@ -10,7 +10,7 @@ use crate::session::window::{Joined, Window};
 impl<C: Code> Machine<C> {
     /// The knobs for this message: its own, else the session's, its channel's, the general ones.
     pub(crate) fn in_force(&self, cell: &Cell, cx: &Cx<'_>) -> InForce {
-        cx.queue.in_force_for(&cell.message, self.own())
+        cx.queue().in_force_for(&cell.message, self.own())
     }
 
     /// How a message joins the backlog: as a part of the leading window, or as its mode says.
@@ -18,7 +18,7 @@ impl<C: Code> Machine<C> {
         let own = if mode == Mode::Collect { Joins::Others } else { Joins::Nobody };
         let leads = cx.door == Door::Open
             && cell.message.is_plain()
-            && cx.inbound.debounce_of(cell.message.source()).as_nanos() > 0
+            && cx.inbound().debounce_of(cell.message.source()).as_nanos() > 0
             && match before {
                 Phase::Idle => true,
                 Phase::Collecting => self.continues(cell),
@@ -54,7 +54,7 @@ impl<C: Code> Machine<C> {
         let open = self.extra.as_deref().and_then(|e| e.window);
         let window = match open {
             Some(mut window) if self.belongs(cell, joins, window) => {
-                match window.join(cx.now, cx.queue) {
+                match window.join(cx.now, cx.queue()) {
                     Joined::Open => Some(window),
                     Joined::Full => None,
                 }
@@ -92,12 +92,12 @@ impl<C: Code> Machine<C> {
         match (joins, before) {
             (Joins::Others, Phase::Running) => {
                 let debounce = force.debounce.value;
-                let own = (debounce != cx.queue.debounce).then_some(debounce);
-                Window::open(first, cx.now, own, cx.queue)
+                let own = (debounce != cx.queue().debounce).then_some(debounce);
+                Window::open(first, cx.now, own, cx.queue())
             }
             (Joins::Leading, Phase::Idle) => {
-                let debounce = cx.inbound.debounce_of(cell.message.source());
-                Window::leading(first, cx.now, debounce, cx.queue)
+                let debounce = cx.inbound().debounce_of(cell.message.source());
+                Window::leading(first, cx.now, debounce, cx.queue())
             }
             _ => None,
         }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use super::spec::{Spec, ms};
 use crate::config::{Inbound, Queue};
 use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Priority};
-use crate::session::backlog::{Code, Item};
+use crate::session::backlog::{Code, Item, Kept};
 use crate::session::cell::{Cell, Place, Standing};
 use crate::session::live::{Held, Inbox};
-use crate::session::machine::{Cx, Door, Machine, Phase};
+use crate::session::machine::{Cx, Door, Machine, Phase, Rules};
 use crate::session::next::{Landed, Next, NotAdmitted, Note, Tag};
 use crate::session::overflow::LinesLike;
 use crate::sync::Arc;
@@ -24,8 +24,18 @@ impl Code for Job {
         Some(&self.0)
     }
 
-    fn keep(&self) -> Option<Self> {
-        Some(self.clone())
+    fn keep(&self) -> Option<Arc<dyn Kept<Self>>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+impl Kept<Self> for Job {
+    fn standing(&self) -> &Standing {
+        &self.0
+    }
+
+    fn back(self: Arc<Self>) -> Self {
+        Self::clone(&self)
     }
 }
 
@@ -54,12 +64,21 @@ pub(super) struct World {
     pub(super) door: Door,
 }
 
+impl Rules for World {
+    fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    fn inbound(&self) -> &Inbound {
+        &self.inbound
+    }
+}
+
 impl World {
     pub(super) fn cx(&self) -> Cx<'_> {
         Cx {
             now: self.now,
-            queue: &self.queue,
-            inbound: &self.inbound,
+            rules: self,
             closure_cap: self.closure_cap,
             door: self.door,
             journaled: true,
@@ -115,7 +134,7 @@ impl Desk {
             door: Door::Open,
         };
         Self {
-            machine: Machine::new(),
+            machine: Machine::new(0),
             world,
             inbox: Inbox::Open,
             lane_deadline: None,
@@ -210,14 +229,16 @@ impl Desk {
     /// Submits a closure: only lane, priority and origin of the description count.
     pub(super) fn offer_closure(&mut self, spec: &Spec) -> Result<Landed, NotAdmitted> {
         let standing = Arc::new(Standing::default());
-        let job = Job(Arc::clone(&standing));
+        let mut job = Some(Job(Arc::clone(&standing)));
         let (lane, cx) = (LaneId(spec.lane), self.world.cx());
-        let (next, answer) = self.machine.admit_closure(job, lane, spec.priority, spec.origin, &cx);
+        let (priority, origin) = (spec.priority, spec.origin);
+        let (next, answer) = self.machine.admit_closure(&mut job, lane, priority, origin, &cx);
+        assert_eq!(answer.is_err(), job.is_some(), "what is refused stays with the caller");
         if answer.is_ok() {
             self.things.push(Thing::Closure(standing, spec.priority));
         }
         self.act(next);
-        answer.map_err(|(refused, _)| refused)
+        answer
     }
 
     pub(super) fn put_closure(&mut self) -> u64 {

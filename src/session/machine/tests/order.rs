@@ -164,3 +164,13 @@ fn p2_a_later_turn_keeps_its_place_among_the_rest() {
     desk.done();
     assert_eq!(drain(&mut desk), [[1], [2], [3]]);
 }
+
+/// With a later number in its memory, whatever starts now has been overtaken.
+#[test]
+#[should_panic(expected = "P2: the sentinel must read 0")]
+fn p2_the_sentinel_sees_what_starts_after_a_younger_one() {
+    let mut desk = Desk::new();
+    desk.machine.started = 7;
+    desk.put(&followup());
+    desk.start();
+}

@@ -200,7 +200,7 @@ fn p1_a_start_beside_a_live_run_is_asserted() {
     desk.put(&followup());
     let ticket = desk.ticket_of_run();
     let mut next = crate::session::next::Next::nothing();
-    desk.machine.start(RunId::new(9), &ticket, &desk.world.cx(), &mut next);
+    desk.machine.start(RunId::new(9), &ticket, &mut None, &desk.world.cx(), &mut next);
 }
 
 #[test]
@@ -211,5 +211,5 @@ fn p3_a_start_in_another_lane_is_asserted() {
     desk.put(&followup().lane(1));
     desk.done();
     let mut next = crate::session::next::Next::nothing();
-    desk.machine.start(RunId::new(9), &ticket, &desk.world.cx(), &mut next);
+    desk.machine.start(RunId::new(9), &ticket, &mut None, &desk.world.cx(), &mut next);
 }

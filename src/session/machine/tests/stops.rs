@@ -160,10 +160,10 @@ impl Code for Fired {}
 #[test]
 fn a_timed_closure_that_is_withdrawn_gives_its_sample_back() {
     let desk = Desk::new();
-    let mut machine = Machine::<Fired>::new();
+    let mut machine = Machine::<Fired>::new(0);
     let (origin, priority) = (Origin::Outside, Priority::Normal);
     let (next, landed) =
-        machine.admit_closure(Fired, LaneId(0), priority, origin, &desk.world.cx());
+        machine.admit_closure(&mut Some(Fired), LaneId(0), priority, origin, &desk.world.cx());
     assert!(landed.is_ok() && next.ticket.is_some() && machine.sample.is_some());
     let (_, halted) = machine.stop(&desk.world.cx());
     assert_eq!((halted.withdrawn, machine.sample.is_none()), (1, true));

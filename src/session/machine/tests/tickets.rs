@@ -104,6 +104,15 @@ fn every_rank_raises_the_priority() {
     assert_eq!(desk.start().batch, [1]);
 }
 
+#[test]
+fn a_closure_raises_the_priority_of_what_waits_and_the_next_one_asks_for_nothing() {
+    let mut desk = Desk::new();
+    desk.put(&followup().priority(LOW));
+    desk.put_closure();
+    desk.put_closure();
+    assert_eq!(desk.out, [tag(0, LOW), tag(0, NORMAL)]);
+}
+
 /// What the worker would do: go on with this session in the slice of the run that ended.
 fn goes_on(desk: &mut Desk) -> bool {
     let run = desk.live();

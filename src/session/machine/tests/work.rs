@@ -11,7 +11,7 @@ impl Desk {
     fn ticketed(&self, tag: Tag) -> Ticketed {
         Ticketed {
             tag,
-            issued: self.world.now,
+            issued: Some(self.world.now),
             warning: ms(2000),
             inbox: self.inbox,
             deadline: self.lane_deadline.map(ms),
@@ -89,13 +89,14 @@ impl Desk {
         slice: bool,
     ) -> Option<(Back, Option<Begun>)> {
         let current = self.run.clone();
-        let slice = current
-            .as_ref()
-            .filter(|_| slice)
-            .map(|(_, tag)| Slice { ticket: self.ticketed(*tag), run: RunId::new(self.runs + 1) });
-        let (next, finished) =
-            self.machine.finish(RunId::new(run), end, slice.as_ref(), &self.world.cx());
-        let Finished::Ended(ended, started) = finished else {
+        let ticket = current.as_ref().filter(|_| slice).map(|(_, tag)| self.ticketed(*tag));
+        let mut started = None;
+        let slice = ticket.as_ref().map(|ticket| {
+            let run = RunId::new(self.runs + 1);
+            Slice { ticket, run, next: &mut started }
+        });
+        let (next, finished) = self.machine.finish(RunId::new(run), end, slice, &self.world.cx());
+        let Finished::Ended(ended) = finished else {
             self.act(next);
             return None;
         };

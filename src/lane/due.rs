@@ -1,0 +1,80 @@
+//! What must be told once a run has ended, by what it worked on. P4.
+//!
+//! A type each, so that a fired closure does not pay for what only messages need.
+
+use crate::model::{Fate, Outcome, Reply, Settled};
+use crate::run::{Closure, Run, Shared};
+use crate::session::{Batch, Code, Ended, Ending, Finished};
+use crate::sync::Arc;
+use crate::time::Moment;
+
+/// Whoever must hear of the end of a run.
+pub(super) trait Due {
+    /// Whether telling it calls nothing of the host's: then the session's ticket may wait for it.
+    const QUIET: bool = false;
+
+    /// Said as soon as the session's lock is free, before another worker can tell of its next start.
+    fn ended(&self, _run: &Run, _shared: &Shared, _finished: &Finished, _now: Moment) {}
+
+    /// The fate of what it worked on.
+    fn tell(self, run: &Run, shared: &Shared, ended: &Ended, fate: Fate);
+}
+
+/// A closure without a receipt: the counters are all there is.
+pub(super) struct Fired;
+
+impl Due for Fired {
+    const QUIET: bool = true;
+
+    #[inline]
+    fn tell(self, _: &Run, shared: &Shared, _: &Ended, fate: Fate) {
+        shared.book(fate, 1, 0);
+    }
+}
+
+/// A closure with a receipt.
+pub(super) struct Asked(pub(super) Closure);
+
+impl Due for Asked {
+    fn tell(self, run: &Run, shared: &Shared, ended: &Ended, fate: Fate) {
+        self.0.tell(settled(run, ended, fate));
+        shared.book(fate, 1, 0);
+    }
+}
+
+/// A batch of messages, and what its run replied.
+pub(super) struct Handled {
+    pub(super) batch: Arc<Batch>,
+    pub(super) reply: Option<Reply>,
+}
+
+impl Due for Handled {
+    fn ended(&self, run: &Run, shared: &Shared, finished: &Finished, now: Moment) {
+        run.transcribe_end(self.reply.as_ref(), finished, now);
+        // P11: what has its fate does not come back.
+        let Finished::Ended(Ended { fate: Some(fate), outcome, .. }) = finished else { return };
+        let (attempt, outcome) = (run.attempt(), Some(*outcome));
+        let ending = Ending { fate: *fate, run: Some(run.id()), outcome, attempt };
+        self.batch.iter().for_each(|cell| shared.keep_fate(cell, ending));
+    }
+
+    fn tell(mut self, run: &Run, shared: &Shared, ended: &Ended, fate: Fate) {
+        let bytes: usize = self.batch.iter().map(|cell| cell.message.bytes()).sum();
+        for (idx, cell) in self.batch.iter().enumerate() {
+            let key = &run.session().key;
+            shared.report(&cell.id(), key, fate, || cell.message.clone());
+            // One run has one reply, and exactly one receipt of its batch has the lead.
+            let lead = idx + 1 == self.batch.as_slice().len();
+            let reply = if lead { self.reply.take() } else { None };
+            let Settled { fate, run, outcome, error, .. } = settled(run, ended, fate);
+            cell.telling.tell(Settled { fate, run, outcome, reply, lead, error });
+        }
+        shared.book(fate, u64::from(self.batch.len()), bytes as u64);
+    }
+}
+
+fn settled(run: &Run, ended: &Ended, fate: Fate) -> Settled<()> {
+    let error = ended.error.clone().filter(|_| ended.outcome != Outcome::Done);
+    let (run, outcome) = (Some(run.id()), Some(ended.outcome));
+    Settled { fate, run, outcome, reply: None, lead: false, error }
+}
