@@ -41,6 +41,7 @@ pub mod architecture {}
 
 /// Promise by promise: what searches for a counter-example, how hard, and what is not covered.
 #[doc = include_str!("PROOF.md")]
+#[allow(clippy::doc_markdown, reason = "prose, with names of tools in it")]
 pub mod proof {}
 
 /// What went wrong in the field in other lane queues, row by row, with the tests of each.
