@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::time::Duration;
 
+use super::first::{First, State};
 use crate::config::Inbound;
-use crate::model::{Fate, Message, Route};
+use crate::model::{Message, Route};
 use crate::run::Receipt;
-use crate::session::{Wake, Watch};
+use crate::session::Watch;
 use crate::sync::on::{Thread, kind};
-use crate::sync::oneshot::{Latch, Waited, deadline};
+use crate::sync::oneshot::{Waited, deadline};
 use crate::sync::{Arc, Mutex, RandomState};
 use crate::time::Moment;
 
@@ -44,25 +45,7 @@ struct Known {
 struct Entry {
     number: u64,
     since: Moment,
-    slot: Arc<Slot>,
-}
-
-/// What is known of the message that came first.
-#[derive(Default)]
-struct Slot {
-    /// A leaf lock.
-    state: Mutex<State>,
-    /// Set once it is decided whether the message is accepted.
-    decided: Latch,
-}
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Claimed,
-    /// It was refused, or its fate is one for which an id is forgotten.
-    Forgotten,
-    Landed(Receipt),
+    first: Arc<First>,
 }
 
 /// What to do with a message.
@@ -85,7 +68,7 @@ pub(crate) struct Claim {
     dedupe: Arc<Dedupe>,
     print: Print,
     number: u64,
-    slot: Arc<Slot>,
+    first: Arc<First>,
 }
 
 /// What a look at the ids found.
@@ -111,19 +94,19 @@ impl Dedupe {
         let print = self.print(message);
         // P9: each further round is for one message that was admitted or refused meanwhile.
         loop {
-            let (look, number, slot) = self.look(print, knobs, now());
+            let (look, number, first) = self.look(print, knobs, now());
             if let Look::Claimed = look {
-                return Entered::First(Claim { dedupe: Arc::clone(self), print, number, slot });
+                return Entered::First(Claim { dedupe: Arc::clone(self), print, number, first });
             }
             if kind() == Thread::Journal
-                && slot.decided.wait_until(deadline(Duration::ZERO)) != Waited::Set
+                && first.decided.wait_until(deadline(Duration::ZERO)) != Waited::Set
             {
                 return Entered::Undecided;
             }
             // Set by all means: a claim that is dropped sets it, too.
-            let _ = slot.decided.wait_until(None);
-            match slot.first() {
-                Some(first) => return Entered::Duplicate(first),
+            let _ = first.decided.wait_until(None);
+            match first.receipt() {
+                Some(receipt) => return Entered::Duplicate(receipt),
                 None => self.forget(print, number),
             }
         }
@@ -136,8 +119,8 @@ impl Dedupe {
         Print(one.hash_one(all), two.hash_one(all))
     }
 
-    /// The slot of an id: the one that is known, or else a new one.
-    fn look(&self, print: Print, knobs: &Inbound, now: Moment) -> (Look, u64, Arc<Slot>) {
+    /// The first of an id: the one that is known, or else a new one.
+    fn look(&self, print: Print, knobs: &Inbound, now: Moment) -> (Look, u64, Arc<First>) {
         // Dropped after unlock: the last of an entry may be the last of a message.
         let mut old = Vec::new();
         let mut known = self.known.lock();
@@ -145,11 +128,11 @@ impl Dedupe {
         if let Some(entry) = known.ids.get(&print)
             && !entry.is_old(knobs, now)
         {
-            return (Look::Known, entry.number, Arc::clone(&entry.slot));
+            return (Look::Known, entry.number, Arc::clone(&entry.first));
         }
-        let (number, slot) = (known.numbers, Arc::new(Slot::default()));
+        let (number, first) = (known.numbers, Arc::new(First::default()));
         known.numbers += 1;
-        let entry = Entry { number, since: now, slot: Arc::clone(&slot) };
+        let entry = Entry { number, since: now, first: Arc::clone(&first) };
         if let Some(before) = known.ids.insert(print, entry) {
             known.order.remove(&before.number);
             old.push(before);
@@ -157,7 +140,7 @@ impl Dedupe {
         known.order.insert(number, print);
         known.forget_beyond(knobs.dedupe_entries, &mut old);
         drop(known);
-        (Look::Claimed, number, slot)
+        (Look::Claimed, number, first)
     }
 
     /// Forgets an id, unless it has come anew since.
@@ -203,49 +186,22 @@ impl Entry {
 impl Claim {
     /// The message is accepted; this is its receipt.
     pub(crate) fn land(self, receipt: &Receipt) {
-        *self.slot.state.lock() = State::Landed(receipt.clone());
-        self.slot.decided.set();
+        *self.first.state.lock() = State::Landed(receipt.clone());
+        self.first.decided.set();
         // Not before: the watcher is called at once for a message that has its fate already.
-        receipt.pending.watch(Arc::clone(&self.slot) as Arc<dyn Watch>);
+        receipt.pending.watch(Arc::clone(&self.first) as Arc<dyn Watch>);
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         {
-            let mut state = self.slot.state.lock();
+            let mut state = self.first.state.lock();
             let State::Claimed = *state else { return };
             *state = State::Forgotten;
         }
         self.dedupe.forget(self.print, self.number);
-        self.slot.decided.set();
-    }
-}
-
-impl Slot {
-    /// The receipt of the message that came first, unless its id is forgotten.
-    fn first(&self) -> Option<Receipt> {
-        let receipt = match &*self.state.lock() {
-            State::Landed(receipt) => receipt.clone(),
-            State::Claimed | State::Forgotten => return None,
-        };
-        // Asked without the lock: the fate has a lock of its own.
-        let fate = receipt.settled().map(|settled| settled.fate);
-        fate.is_none_or(Fate::is_remembered).then_some(receipt)
-    }
-}
-
-/// P9: once a message has its fate, its id is remembered without it.
-impl Watch for Slot {
-    fn wake(&self, _: Wake) {
-        let slim = self.first().and_then(|receipt| {
-            let settled = receipt.settled()?;
-            Some(State::Landed(receipt.without_message(settled)))
-        });
-        let slim = slim.unwrap_or(State::Forgotten);
-        // The message, if this is the last of it, is dropped after unlock.
-        let before = std::mem::replace(&mut *self.state.lock(), slim);
-        drop(before);
+        self.first.decided.set();
     }
 }
 
@@ -255,7 +211,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{LaneId, Settled, Source};
+    use crate::model::{Fate, LaneId, Settled, Source};
     use crate::session::{Cell, Landed};
     use crate::watch::Placement;
 

@@ -4,11 +4,13 @@
 mod cron;
 mod dedupe;
 mod directive;
+mod first;
 mod identity;
+mod parts;
 mod route;
 
 pub(crate) use cron::{Now, Schedule, Tick};
 pub(crate) use dedupe::{Claim, Dedupe, Entered};
 pub(crate) use directive::{Directive, Word, read};
-pub use route::KeyParts;
+pub use parts::KeyParts;
 pub(crate) use route::key;

@@ -89,6 +89,31 @@ pub enum Cause {
     Host,
 }
 
+impl Cause {
+    /// Every cause, by its bits less one.
+    const ALL: [Self; 10] = [
+        Self::Interrupt,
+        Self::Stop,
+        Self::Deadline,
+        Self::Parent,
+        Self::Abandon,
+        Self::Drain,
+        Self::Close,
+        Self::Exit,
+        Self::Dropped,
+        Self::Host,
+    ];
+
+    /// In four bits, where it is kept in an atomic; 0 is none.
+    pub(crate) const fn bits(self) -> u8 {
+        self as u8 + 1
+    }
+
+    pub(crate) fn of_bits(bits: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(bits.checked_sub(1)?)).copied()
+    }
+}
+
 /// Which overflow policy dropped a message.
 pub type Policy = super::Drop;
 

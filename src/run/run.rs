@@ -6,9 +6,7 @@ use super::ledger::Calls;
 use super::receipt::Receipt;
 use super::{Refused, Session, Shared, WaitGraph};
 use crate::model::{Cause, Error, LaneId, Message, Reply, RunId};
-use crate::session::{
-    Batch, Door, Inbox, Origin, Started, Token, Verdict, Wake, Watch, Work, numbered_cause,
-};
+use crate::session::{Batch, Door, Inbox, Origin, Started, Token, Verdict, Wake, Watch, Work};
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{Arc, Mutex, OnceLock, caught, par};
 use crate::watch::{Event, Phase, Spoken};
@@ -220,7 +218,7 @@ impl Run {
             return Verdict::Stop(Cause::Abandon);
         }
         #[allow(clippy::cast_possible_truncation, reason = "the low four bits are meant")]
-        match (numbered_cause(word as u8 & 15), word & 16) {
+        match (Cause::of_bits(word as u8 & 15), word & 16) {
             (Some(cause), _) => Verdict::Stop(cause),
             (None, 0) => Verdict::Go,
             (None, _) => Verdict::Steer,
@@ -329,14 +327,14 @@ impl Run {
 
     /// For adapters: the cause that `run.finished` carries if the handler fails by itself.
     pub fn fail_with(&self, cause: Cause) {
-        let number = crate::session::cause_number(Some(cause));
+        let number = cause.bits();
         self.rare().failed_with.store(number, Ordering::Relaxed);
     }
 
     /// The cause of a failure, if the adapter gave one.
     pub(crate) fn failure(&self) -> Option<Cause> {
         let rare = self.rare.get()?;
-        numbered_cause(rare.failed_with.load(Ordering::Relaxed))
+        Cause::of_bits(rare.failed_with.load(Ordering::Relaxed))
     }
 
     /// The run has ended. Other than done, its children go with it, unless they are detached.

@@ -5,61 +5,11 @@
 
 use std::collections::VecDeque;
 
+use super::resume::Resume;
+use super::word::Word;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use crate::sync::oneshot::{Latch, Waited};
 use crate::sync::{Arc, Mutex, Padded, planted};
-
-/// A whole word, unpacked. 24 + 13 + 14 + 13 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Word {
-    /// Tickets in the ready channels that no worker has been promised.
-    pub(crate) tickets: u32,
-    /// Workers that sleep, and that nobody has rung for.
-    pub(crate) idle: u32,
-    /// Runs that execute: not those that wait, not abandoned ones.
-    pub(crate) executing: u32,
-    /// Slots. 0 is paused.
-    pub(crate) cap: u32,
-}
-
-const TICKETS: u32 = 24;
-const IDLE: u32 = 13;
-const EXECUTING: u32 = 14;
-
-impl Word {
-    fn pack(self) -> u64 {
-        u64::from(self.tickets)
-            | u64::from(self.idle) << TICKETS
-            | u64::from(self.executing) << (TICKETS + IDLE)
-            | u64::from(self.cap) << (TICKETS + IDLE + EXECUTING)
-    }
-
-    #[allow(clippy::cast_possible_truncation, reason = "each part is masked to its width")]
-    fn unpack(word: u64) -> Self {
-        Self {
-            tickets: (word & ((1 << TICKETS) - 1)) as u32,
-            idle: (word >> TICKETS & ((1 << IDLE) - 1)) as u32,
-            executing: (word >> (TICKETS + IDLE) & ((1 << EXECUTING) - 1)) as u32,
-            cap: (word >> (TICKETS + IDLE + EXECUTING)) as u32,
-        }
-    }
-
-    /// P3: the one place that says whether a lane may start a run.
-    fn may_start(self) -> bool {
-        self.tickets > 0 && self.executing < self.cap
-    }
-
-    /// Whether one more ticket would have to wait.
-    pub(crate) fn is_full(self) -> bool {
-        self.executing + self.tickets >= self.cap
-    }
-
-    /// P3: a run that waited may go on in a paused lane too, so that a pause strands nobody.
-    fn may_resume(self) -> bool {
-        self.executing < self.cap.max(1)
-    }
-}
 
 /// What whoever changed the gate must do next.
 #[must_use = "a worker that nobody calls sleeps for ever"]
@@ -98,26 +48,14 @@ pub(crate) enum Woken {
     Bored,
 }
 
-/// A run that wants its slot back.
-pub(crate) trait Resume: Send + Sync {
-    /// It has one. Called with no lock held; it never blocks.
-    fn resumed(&self);
-}
-
-impl Resume for Latch {
-    fn resumed(&self) {
-        self.set();
-    }
-}
-
 /// Slots, tickets and sleepers of one lane.
 pub(crate) struct Gate {
     /// Written by whoever issues or takes a ticket, and by resizes.
     word: Padded<AtomicU64>,
     /// Runs that want their slot back. Read before a ticket is taken.
-    resuming: AtomicU32,
+    pub(super) resuming: AtomicU32,
     /// First come, first served. A leaf lock that only waits touch.
-    resumers: Mutex<VecDeque<Arc<dyn Resume>>>,
+    pub(super) resumers: Mutex<VecDeque<Arc<dyn Resume>>>,
     bell: (Sender<()>, Receiver<()>),
 }
 
@@ -142,7 +80,7 @@ impl Gate {
 
     /// Sequentially consistent throughout: a change here and the reading of `resuming`, or of the number of
     /// workers, must be seen in one order by all.
-    fn change<R>(&self, step: impl Fn(&mut Word) -> R) -> R {
+    pub(super) fn change<R>(&self, step: impl Fn(&mut Word) -> R) -> R {
         let mut seen = self.word.0.load(Ordering::SeqCst);
         loop {
             let mut word = Word::unpack(seen);
@@ -184,8 +122,9 @@ impl Gate {
     }
 
     /// The same, by a worker that looks for work next: it calls then, for what it leaves.
-    pub(crate) fn arrive_uncalled(&self) {
+    pub(crate) fn arrive_uncalled(&self) -> Call {
         self.change(|word| word.tickets += 1);
+        Call::Nobody
     }
 
     /// A worker without a slot looks for work: a slot first, then a ticket.
@@ -330,73 +269,11 @@ impl Gate {
             Found::Ticket
         })
     }
-
-    fn try_resume(&self) -> Waited {
-        self.change(|word| {
-            if !word.may_resume() {
-                return Waited::TimedOut;
-            }
-            word.executing += 1;
-            Waited::Set
-        })
-    }
-
-    /// Blocks until a slot is taken again. A resumer goes before any ticket. P3, P8.
-    pub(crate) fn resume(&self) -> Call {
-        let latch = Arc::new(Latch::default());
-        self.resume_by(Arc::clone(&latch) as Arc<dyn Resume>);
-        let waited = latch.wait_until(None);
-        assert_eq!(waited, Waited::Set, "a resumer waits until it is served");
-        self.call_if_needed()
-    }
-
-    /// The same without a thread that waits: the resumer is told when it has a slot, on whichever
-    /// thread frees one; at once, on this one, if there is one. It must look for whom to call then.
-    pub(crate) fn resume_by(&self, resumer: Arc<dyn Resume>) {
-        if planted!(AsksTooLate) {
-            self.serve_resumers();
-        }
-        {
-            let mut resumers = self.resumers.lock();
-            resumers.push_back(resumer);
-            // SeqCst: whoever frees a slot after this sees that somebody wants it; a slot that
-            // was freed before it is found by the next line.
-            self.resuming.fetch_add(1, Ordering::SeqCst);
-        }
-        if planted!(AsksTooLate) {
-            return;
-        }
-        self.serve_resumers();
-    }
-
-    /// Hands free slots to those who wait for them.
-    fn serve_resumers(&self) {
-        while self.resuming.load(Ordering::SeqCst) > 0 {
-            let Some(resumer) = self.next_resumer() else { return };
-            resumer.resumed();
-        }
-    }
-
-    /// The one who waits longest, if there is a slot for it.
-    fn next_resumer(&self) -> Option<Arc<dyn Resume>> {
-        let mut resumers = self.resumers.lock();
-        if resumers.is_empty() || self.try_resume() == Waited::TimedOut {
-            return None;
-        }
-        self.resuming.fetch_sub(1, Ordering::SeqCst);
-        resumers.pop_front()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_word_survives_packing() {
-        let word = Word { tickets: (1 << 24) - 1, idle: 4352, executing: 8191, cap: 4096 };
-        assert_eq!(Word::unpack(word.pack()), word);
-    }
 
     #[test]
     fn p3_a_lane_never_starts_a_run_while_all_slots_are_taken() {
@@ -415,11 +292,11 @@ mod tests {
         assert_eq!(gate.look(), Found::Sleep);
         let _ = gate.arrive();
         assert_eq!(gate.look(), Found::Ticket);
-        gate.arrive_uncalled();
+        assert_eq!(gate.arrive_uncalled(), Call::Nobody);
         assert_eq!(gate.leave_and_look(Owed::Call), (Found::Ticket, Call::Nobody));
         assert_eq!(gate.look(), Found::Sleep);
-        gate.arrive_uncalled();
-        gate.arrive_uncalled();
+        assert_eq!(gate.arrive_uncalled(), Call::Nobody);
+        assert_eq!(gate.arrive_uncalled(), Call::Nobody);
         assert_eq!(gate.leave_and_look(Owed::Call), (Found::Ticket, Call::Ring));
     }
 

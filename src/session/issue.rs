@@ -1,9 +1,10 @@
 //! A ticket goes into its lane, and a worker is called for it.
 
 use super::backlog::Code;
-use super::door::{Door, Side, Ticket};
-use super::gate::Call;
+use super::door::{Door, Side};
+use super::gate::{Call, Gate};
 use super::next::Tag;
+use super::ready::Ticket;
 use super::session::Session;
 use super::shared::Shared;
 use crate::sync::Arc;
@@ -20,13 +21,7 @@ impl<C: Code> Shared<C> {
         now: Option<Moment>,
     ) {
         let door = self.doors.get(tag.lane);
-        // Drawn before anybody can take the ticket out: it goes in first, also in the events.
-        let draw = self.bus.draw();
-        door.put(tag, Ticket { session: Arc::clone(session), issued: now });
-        let call = door.gate.arrive();
-        if let Some(draw) = draw {
-            self.say_issued(draw, door, session, call, now);
-        }
+        let call = self.put(door, session, tag, now, Gate::arrive);
         self.answer_call(door, call);
         self.mind_tickets(door);
     }
@@ -40,13 +35,28 @@ impl<C: Code> Shared<C> {
         now: Option<Moment>,
     ) {
         let door = self.doors.get(tag.lane);
+        let _ = self.put(door, session, tag, now, Gate::arrive_uncalled);
+        self.mind_tickets(door);
+    }
+
+    /// Puts the ticket into its lane; answers whom its arrival calls.
+    #[inline]
+    fn put(
+        &self,
+        door: &Door<C>,
+        session: &Arc<Session<C>>,
+        tag: Tag,
+        now: Option<Moment>,
+        arrive: impl FnOnce(&Gate) -> Call,
+    ) -> Call {
+        // Drawn before anybody can take the ticket out: it goes in first, also in the events.
         let draw = self.bus.draw();
         door.put(tag, Ticket { session: Arc::clone(session), issued: now });
-        door.gate.arrive_uncalled();
+        let call = arrive(&door.gate);
         if let Some(draw) = draw {
-            self.say_issued(draw, door, session, Call::Nobody, now);
+            self.say_issued(draw, door, session, call, now);
         }
-        self.mind_tickets(door);
+        call
     }
 
     /// The events of a ticket: into the lane, and whether an unlimited one is at its ceiling.

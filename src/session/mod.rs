@@ -16,12 +16,15 @@ mod jots;
 mod live;
 mod machine;
 mod next;
+mod node;
 mod notes;
 mod overflow;
 #[cfg(feature = "journal")]
 mod parked;
+mod ready;
 mod render;
 mod report;
+mod resume;
 mod scavenge;
 #[allow(clippy::module_inception, reason = "the session is the noun of this room")]
 mod session;
@@ -31,15 +34,16 @@ mod token;
 mod transcribe;
 mod transition;
 mod window;
+mod word;
 
 pub(crate) use backlog::{Code, Kept};
 pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
-pub(crate) use door::{Door, LANES_MAX, Side, Ticket};
+pub(crate) use door::{Door, LANES_MAX, Side};
 pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
 #[cfg(all(test, loom))]
 pub(crate) use gate::{Call, Gate};
-pub(crate) use gate::{Found, Owed, Resume, Woken};
+pub(crate) use gate::{Found, Owed, Woken};
 pub(crate) use hooks::Hooks;
 #[cfg(feature = "journal")]
 pub(crate) use jots::reserve;
@@ -55,8 +59,9 @@ pub use machine::{Verdict, Withdrawn};
 pub(crate) use next::{Landed, NotAdmitted, Tag};
 #[cfg(feature = "journal")]
 pub(crate) use overflow::Lines;
+pub(crate) use ready::Ticket;
 pub(crate) use render::turn_text;
+pub(crate) use resume::Resume;
 pub(crate) use session::Session;
 pub(crate) use shared::{Hire, Shared};
 pub use token::{Cancelled, Registration, Token};
-pub(crate) use token::{cause_number, numbered_cause};

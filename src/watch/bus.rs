@@ -7,42 +7,15 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Event, Record};
+use super::line::{BySeq, Draw, Life, Line};
+use super::{Event, Observer, Record};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::on::{Thread, become_kind};
 use crate::sync::oneshot::{Latch, Waited};
 use crate::sync::{Arc, Condvar, Mutex, caught, thread};
 use crate::time::Moment;
-
-/// Somebody who hears every event, in order, on the `laneq-events` thread.
-///
-/// It may call the engine, but not wait for it: `drain`, `close` and `receipt.wait` are refused
-/// there. A panic is caught and counted; the observer goes on hearing.
-pub trait Observer: Send + Sync {
-    /// One event.
-    fn on_event(&self, record: &Record);
-
-    /// Whether `run.started` should carry the merged text. Default: no, since texts are private.
-    fn wants_text(&self) -> bool {
-        false
-    }
-
-    /// No event will come any more: the engine is closed. Default: nothing.
-    fn on_end(&self) {}
-
-    /// Whether it has stopped listening; it is let go then. Default: no.
-    fn is_over(&self) -> bool {
-        false
-    }
-}
-
-impl<F: Fn(&Record) + Send + Sync> Observer for F {
-    fn on_event(&self, record: &Record) {
-        self(record);
-    }
-}
 
 const EVENTS: u32 = 1;
 const TEXTS: u32 = 2;
@@ -50,55 +23,6 @@ const TEXTS: u32 = 2;
 const ENDED: u32 = 4;
 /// Records delivered before the observers' list is read again.
 const ROUND: usize = 256;
-
-struct BySeq(Record);
-impl PartialEq for BySeq {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.seq == other.0.seq
-    }
-}
-impl Eq for BySeq {}
-impl PartialOrd for BySeq {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for BySeq {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.seq.cmp(&other.0.seq)
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Life {
-    Going,
-    Closing,
-    /// The thread has gone; whoever listens has been told.
-    Ended,
-}
-
-struct Line {
-    heap: BinaryHeap<Reverse<BySeq>>,
-    /// The number that is delivered next.
-    next: u64,
-    life: Life,
-}
-
-impl Line {
-    fn head_is_next(&self) -> bool {
-        self.heap.peek().is_some_and(|Reverse(head)| head.0.seq == self.next)
-    }
-}
-
-/// A drawn number: the right, and the duty, to publish one event.
-#[must_use = "a number that is drawn and not published stops the line"]
-pub(crate) struct Draw(u64);
-
-impl Draw {
-    pub(crate) fn record(self, at: Moment, event: Event) -> Record {
-        Record { seq: self.0, at: Duration::from_nanos(at.nanos()), event }
-    }
-}
 
 fn wishes(observer: &Arc<dyn Observer>) -> u32 {
     if observer.wants_text() { EVENTS | TEXTS } else { EVENTS }

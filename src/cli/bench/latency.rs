@@ -9,7 +9,7 @@ use crossbeam_channel::unbounded;
 use hdrhistogram::Histogram;
 use laneq::{Config, Engine, Session};
 
-use super::meter::{LONG, close, engine, precise};
+use super::meter::{Meter, close, engine, precise};
 use super::report::{Row, row};
 use super::{Failure, Scale};
 
@@ -18,12 +18,15 @@ use super::{Failure, Scale};
 pub(super) struct Sample {
     due: Instant,
     place: &'static AtomicU64,
+    meter: &'static Meter,
 }
 
 impl Sample {
     /// The body of every closure: it has started.
     pub(super) fn started(self) {
-        self.place.store(nanos(self.due.elapsed()).max(1), Ordering::Release);
+        self.place.store(nanos(self.due.elapsed()), Ordering::Relaxed);
+        // What counts comes after what is measured.
+        self.meter.count();
     }
 }
 
@@ -41,6 +44,7 @@ pub(super) fn paced(
     mut submit: impl FnMut(u32, Sample) -> Result<(), Failure>,
 ) -> Result<Histogram<u64>, Failure> {
     let places: &'static [AtomicU64] = Vec::leak((0..n).map(|_| AtomicU64::new(0)).collect());
+    let meter = Meter::new(1, n);
     let began = Instant::now();
     let mut awake = began;
     for (number, place) in (0..n).zip(places) {
@@ -51,23 +55,11 @@ pub(super) fn paced(
             thread::sleep(early);
             awake = Instant::now();
         }
-        submit(number, Sample { due: due.max(awake), place })?;
+        submit(number, Sample { due: due.max(awake), place, meter })?;
     }
-    gather(places)
-}
-
-fn gather(places: &[AtomicU64]) -> Result<Histogram<u64>, Failure> {
-    let (began, mut histogram) = (Instant::now(), Histogram::new(3)?);
-    for place in places {
-        while place.load(Ordering::Acquire) == 0 {
-            if began.elapsed() > LONG {
-                return Err(format!("not started after {LONG:?}").into());
-            }
-            // The end is not what is measured.
-            thread::sleep(Duration::from_millis(1));
-        }
-        histogram.record(place.load(Ordering::Acquire))?;
-    }
+    meter.wait()?;
+    let mut histogram = Histogram::new(3)?;
+    places.iter().try_for_each(|place| histogram.record(place.load(Ordering::Relaxed)))?;
     Ok(histogram)
 }
 

@@ -1,47 +1,29 @@
 //! Two thousand runs that block in their tools at once, and another lane meanwhile.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use laneq::{BoxError, Config, Engine, Launch, Message, Mode, Reply, Run};
 
 use super::latency::{OURS, fired, rows, sessions};
-use super::meter::{LONG, close, each, engine, memory};
+use super::meter::{Meter, close, each, engine, memory};
 use super::report::{Row, row};
 use super::{Failure, Scale};
 
 const LANE: &str = "tools";
 const WORKERS: u32 = 2_000;
 
-static BLOCKED: AtomicU32 = AtomicU32::new(0);
-
 /// A run whose one tool call blocks until the gate is dropped.
-fn blocks(run: &Run, gate: &Receiver<()>) -> Result<Reply, BoxError> {
+fn blocks(run: &Run, gate: &Receiver<()>, blocked: &Meter) -> Result<Reply, BoxError> {
     let calls = run.plan(["call"])?;
     if !matches!(calls.start("call")?, Launch::Go) {
         return Err("the call was not to start".into());
     }
-    BLOCKED.fetch_add(1, Ordering::AcqRel);
+    blocked.count();
     let _ = gate.recv();
     let _ = calls.finish("call", Ok(String::new()))?;
     let _ = calls.settle()?;
     Ok(Reply::from(""))
-}
-
-/// Blocks until so many runs block.
-fn all_blocked(n: u32) -> Result<(), Failure> {
-    let began = Instant::now();
-    while BLOCKED.load(Ordering::Acquire) < n {
-        if began.elapsed() > LONG {
-            let blocked = BLOCKED.load(Ordering::Acquire);
-            return Err(format!("{blocked} of {n} runs have started after {LONG:?}").into());
-        }
-        // Threads are being made meanwhile; nobody is to be disturbed.
-        thread::sleep(Duration::from_millis(1));
-    }
-    Ok(())
 }
 
 fn submit(engine: &Engine, number: u32) -> Result<laneq::Receipt, Failure> {
@@ -54,12 +36,13 @@ pub(super) fn threads(scale: Scale) -> Result<Vec<Row>, Failure> {
     let n = scale.of(WORKERS);
     let engine = engine(Config::default().with_lane(LANE, n))?;
     let (gate, shut) = bounded::<()>(0);
-    engine.on_run(LANE, move |run| blocks(run, &shut))?;
+    let blocked = Meter::new(1, n);
+    engine.on_run(LANE, move |run| blocks(run, &shut, blocked))?;
     let handles = sessions(&engine, "main", 10)?;
     let before = memory();
     let began = Instant::now();
     let receipts = (0..n).map(|number| submit(&engine, number)).collect::<Result<Vec<_>, _>>()?;
-    all_blocked(n)?;
+    blocked.wait()?;
     let started = began.elapsed();
     let after = memory();
     let beside = fired(&handles, scale.of(1000), Duration::from_millis(1))?;

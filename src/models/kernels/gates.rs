@@ -75,7 +75,7 @@ impl Lane {
             return Owed::No;
         }
         let _ = self.ready.0.send(ticket % BACK);
-        self.gate.arrive_uncalled();
+        assert_eq!(self.gate.arrive_uncalled(), Call::Nobody);
         Owed::Call
     }
 

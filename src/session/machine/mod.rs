@@ -34,10 +34,9 @@ use super::cell::{Cell, Place};
 use super::live::{Companions, Live, Retry};
 use super::next::Tag;
 use super::overflow::Overflow;
-use super::token::cause_number;
 use super::window::Window;
 use crate::config::{Inbound, Queue};
-use crate::model::{Knobs, LaneId, Priority};
+use crate::model::{Cause, Knobs, LaneId, Priority};
 use crate::sync::Arc;
 use crate::time::Moment;
 
@@ -338,7 +337,7 @@ impl<C: Code> Machine<C> {
     pub(crate) fn signal(&self) -> u64 {
         let Some(live) = &self.live else { return 0 };
         let steer = u64::from(self.steer_is_visible());
-        live.id.get() << 8 | steer << 4 | u64::from(cause_number(live.stop))
+        live.id.get() << 8 | steer << 4 | u64::from(live.stop.map_or(0, Cause::bits))
     }
 
     /// The lane of a session that is ready, and waits for nothing else.
