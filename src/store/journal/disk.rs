@@ -1,5 +1,6 @@
 //! The journal's file as `redb` sees it: bounded, reserved ahead, and remembered when it fails.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
@@ -7,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use redb::backends::FileBackend;
-use redb::{BackendError, StorageBackend};
+use redb::{BackendError, DatabaseError, StorageBackend, StorageError};
 
 use super::store::JournalError;
 use crate::config::{JournalKnobs, Sync};
@@ -87,6 +88,35 @@ impl Health {
                 JournalError::Failed(format!("{name}: it could not be read: {text}").into())
             }
         }
+    }
+}
+
+/// What is there is not what was written, or cannot be read.
+pub(super) fn damaged(name: &str, error: &(impl fmt::Display + ?Sized)) -> JournalError {
+    JournalError::Damaged(format!("{name}: {error}").into())
+}
+
+/// Why a file could not be opened.
+pub(super) fn not_opened(name: &str, error: &DatabaseError, health: &Health) -> JournalError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            JournalError::Locked(format!("{name}: another process has the journal open").into())
+        }
+        DatabaseError::UpgradeRequired(version) => {
+            let text = format!("{name}: file format {version} of redb, which is too old");
+            JournalError::Format(text.into())
+        }
+        DatabaseError::Storage(StorageError::Io(error))
+            if error.kind() == io::ErrorKind::InvalidData =>
+        {
+            let text = format!(
+                "{name}: not a journal, or its first bytes are damaged ({error}): restore the \
+                 file, or name another"
+            );
+            JournalError::Format(text.into())
+        }
+        DatabaseError::Storage(StorageError::Io(_)) => health.explain(name, error),
+        error => damaged(name, error),
     }
 }
 

@@ -41,6 +41,8 @@ enum Pen {
     Writing,
     /// All that was put in is written and told.
     Resting,
+    /// All is told, and of what has happened something is still to be written.
+    Behind,
 }
 
 struct State {
@@ -146,12 +148,23 @@ impl Line {
             std::mem::take(&mut state.waiting)
         };
         tell(waiting, &Err(error.clone()));
-        self.rest(&mut self.state.lock());
+        self.rest(&mut self.state.lock(), Pen::Resting);
     }
 
-    fn rest(&self, state: &mut State) {
-        state.pen = Pen::Resting;
+    fn rest(&self, state: &mut State, pen: Pen) {
+        state.pen = pen;
         self.rested.notify_all();
+    }
+
+    /// It may be well with the journal again: what is behind is tried once more. P11: however
+    /// quiet the line is, what has happened is written.
+    pub(crate) fn again(&self) {
+        let mut state = self.state.lock();
+        if state.pen == Pen::Behind {
+            state.pen = Pen::Writing;
+            drop(state);
+            self.more.notify_one();
+        }
     }
 
     /// Blocks until everything that was put in is written and told, or is not to be.
@@ -163,11 +176,14 @@ impl Line {
     }
 
     /// Blocks for the next group; none when the line has ended and is empty. `alone`: each
-    /// message is a group of its own, with the marks before it.
-    pub(super) fn next_group(&self, alone: bool) -> Option<Vec<Entry>> {
+    /// message is a group of its own, with the marks before it. `behind`: something is still to be
+    /// written, and an empty group is the time to try.
+    pub(super) fn next_group(&self, alone: bool, behind: bool) -> Option<Vec<Entry>> {
         let mut state = self.state.lock();
-        while state.waiting.is_empty() {
-            self.rest(&mut state);
+        if state.waiting.is_empty() {
+            self.rest(&mut state, if behind { Pen::Behind } else { Pen::Resting });
+        }
+        while state.waiting.is_empty() && state.pen != Pen::Writing {
             if state.life != Life::Open {
                 return None;
             }
@@ -236,13 +252,13 @@ mod tests {
         let line = Line::new();
         line.begin_at(7);
         (0..1030).for_each(|_| message(&line, 1));
-        let first = line.next_group(false).expect("there are some");
+        let first = line.next_group(false, false).expect("there are some");
         assert_eq!(first.len(), GROUP);
         assert_eq!(*first[0].changes[0].key, 7u64.to_be_bytes());
-        assert_eq!(line.next_group(false).expect("the rest").len(), 6);
+        assert_eq!(line.next_group(false, false).expect("the rest").len(), 6);
         (0..3).for_each(|_| message(&line, GROUP_BYTES / 2));
-        assert_eq!(line.next_group(false).expect("by bytes").len(), 2);
-        assert_eq!(line.next_group(false).expect("by bytes").len(), 1);
+        assert_eq!(line.next_group(false, false).expect("by bytes").len(), 2);
+        assert_eq!(line.next_group(false, false).expect("by bytes").len(), 1);
     }
 
     #[test]
@@ -260,7 +276,8 @@ mod tests {
         line.push(Vec::new());
         message(&line, 1);
         message(&line, 1);
-        let sizes: Vec<_> = (0..3).map(|_| line.next_group(true).expect("more").len()).collect();
+        let sizes: Vec<_> =
+            (0..3).map(|_| line.next_group(true, false).expect("more").len()).collect();
         assert_eq!(sizes, [1, 2, 1]);
     }
 
@@ -270,8 +287,8 @@ mod tests {
         line.begin_at(1);
         message(&line, 1);
         line.end();
-        assert_eq!(line.next_group(false).map(|g| g.len()), Some(1));
-        assert!(line.next_group(false).is_none());
+        assert_eq!(line.next_group(false, false).map(|g| g.len()), Some(1));
+        assert!(line.next_group(false, false).is_none());
         let poisoned = JournalError::Poisoned("fsync failed".into());
         message(&line, 1);
         line.over(&poisoned);

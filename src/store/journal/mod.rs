@@ -8,6 +8,7 @@ mod edit;
 mod fresh;
 mod holder;
 mod line;
+mod place;
 mod records;
 mod redb;
 mod store;

@@ -5,18 +5,18 @@
 //! machine.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use redb::{
-    Builder, ConcurrencyMode, Database, DatabaseError, ReadTransaction, ReadableDatabase,
-    ReadableTable, StorageError, TableDefinition, TableError,
+    Builder, ConcurrencyMode, Database, ReadTransaction, ReadableDatabase, ReadableTable,
+    TableDefinition, TableError,
 };
 
-use super::disk::{Between, Disk, Health, nothing};
+use super::disk::{Between, Disk, Health, damaged, not_opened, nothing};
 use super::fresh;
 use super::holder::Holder;
+use super::place::whole_path;
 use super::store::{Change, Each, Journal, JournalError, Table};
 use crate::config::JournalKnobs;
 use crate::sync::caught;
@@ -77,7 +77,8 @@ impl RedbJournal {
     ///
     /// The text beside it, `PATH.lock`, is the witness of its last commit: copy both. Without the
     /// witness, damage to the first bytes may make the commit before pass for the last one, and
-    /// an empty or missing file for a new journal; other damage is told all the same.
+    /// an empty or missing file is a new journal; other damage is told all the same. Only a file
+    /// without a byte is an empty one.
     ///
     /// # Errors
     /// `Locked` if another process has it, `Damaged` if its contents are not what was written,
@@ -95,7 +96,7 @@ impl RedbJournal {
         let name = path.display().to_string();
         let holder = Holder::take(&path, knobs.sync)?;
         if fresh::is_new(&path) {
-            holder.compare(0, &name)?;
+            holder.misses(&name)?;
             fresh::make(&path, &between, knobs)?;
         }
         let (database, health) = open(&path, &name, &between, knobs, Check::Whole)?;
@@ -125,14 +126,32 @@ impl RedbJournal {
         }
     }
 
-    /// Opens the file anew, and answers the number of its last commit.
+    /// Opens the file anew, and answers the number of its last commit: none that was answered may
+    /// be missing. P11.
     fn reopen(&mut self) -> Result<u64, JournalError> {
+        if fresh::is_new(&self.path) {
+            return Err(self.lost("the file is missing or empty"));
+        }
         let opened = open(&self.path, &self.name, &self.between, &self.knobs, Check::Quick);
-        let (database, health) = opened.map_err(|error| self.down(error))?;
+        let (database, health) = match opened {
+            Ok(opened) => opened,
+            Err(JournalError::Format(_)) => return Err(self.lost("it is no journal any more")),
+            Err(error) => return Err(self.down(error)),
+        };
         let commits = last_commit(&database, &self.name);
         let commits = commits.map_err(|error| self.down(health.or(&self.name, error)))?;
+        if commits < self.commits {
+            return Err(self.lost(&format!("it ends with commit {commits}")));
+        }
         self.state = State::Open(database, health);
         Ok(commits)
+    }
+
+    /// The file is another than the one that was open.
+    fn lost(&mut self, what: &str) -> JournalError {
+        let Self { name, commits, .. } = self;
+        let text = format!("{name}: {what}, but commit {commits} was answered: restore the file");
+        self.down(JournalError::Damaged(text.into()))
     }
 
     /// Closes the file, for a while or for ever.
@@ -291,10 +310,6 @@ pub(super) fn read(
     caught::call(&mut all).map_err(|panic| wrong(&panic))?
 }
 
-pub(super) fn damaged(name: &str, error: &(impl fmt::Display + ?Sized)) -> JournalError {
-    JournalError::Damaged(format!("{name}: {error}").into())
-}
-
 /// How much of a file is read when it is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
@@ -325,25 +340,6 @@ pub(super) fn open(
         Ok(Ok(database)) => Ok((database, health)),
         Ok(Err(error)) => Err(not_opened(name, &error, &health)),
         Err(panic) => Err(damaged(name, &panic)),
-    }
-}
-
-pub(super) fn not_opened(name: &str, error: &DatabaseError, health: &Health) -> JournalError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            JournalError::Locked(format!("{name}: another process has the journal open").into())
-        }
-        DatabaseError::UpgradeRequired(version) => {
-            let text = format!("{name}: file format {version} of redb, which is too old");
-            JournalError::Format(text.into())
-        }
-        DatabaseError::Storage(StorageError::Io(error))
-            if error.kind() == io::ErrorKind::InvalidData =>
-        {
-            JournalError::Format(format!("{name}: not a journal ({error})").into())
-        }
-        DatabaseError::Storage(StorageError::Io(_)) => health.explain(name, error),
-        error => damaged(name, error),
     }
 }
 
@@ -378,20 +374,4 @@ fn no_tables(transaction: &ReadTransaction, name: &str) -> Result<u64, JournalEr
         return Ok(0);
     }
     Err(JournalError::Format(format!("{name}: a redb file, but not a journal of laneq").into()))
-}
-
-/// The real path, so that every name of the file is one: a link to it is looked through.
-pub(super) fn whole_path(path: &Path) -> Result<PathBuf, JournalError> {
-    let wrong =
-        |error: io::Error| JournalError::Failed(format!("{}: {error}", path.display()).into());
-    match path.canonicalize() {
-        Ok(path) => Ok(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new(".")).canonicalize().map_err(wrong)?;
-            let name = path.file_name().ok_or_else(|| wrong(error))?;
-            Ok(folder.join(name))
-        }
-        Err(error) => Err(wrong(error)),
-    }
 }

@@ -16,9 +16,10 @@ use redb::{
     ReadableDatabase,
 };
 
-use super::disk::Health;
+use super::disk::{Health, damaged, not_opened};
+use super::place::whole_path;
 use super::records::{Mark, Marks, Sent, decode, number_of};
-use super::redb::{CACHE, damaged, last_commit, not_opened, read, whole_path};
+use super::redb::{CACHE, last_commit, read};
 use super::store::{Each, JournalError, Table};
 use crate::model::{Message, MessageId};
 use crate::sync::caught;

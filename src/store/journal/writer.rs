@@ -13,9 +13,10 @@ pub(crate) fn work(
     failed: impl Fn(&JournalError),
 ) {
     let mut last: Option<JournalError> = None;
-    // What has happened, and no commit has taken yet: it goes with the next.
+    // What has happened, and no commit has taken yet: it goes with the next, or when it is tried
+    // again.
     let mut late = Vec::new();
-    while let Some(group) = line.next_group(sync == Sync::Always) {
+    while let Some(group) = line.next_group(sync == Sync::Always, !late.is_empty()) {
         late.extend(group);
         let error = write(&mut *journal, &mut late).err();
         if error != last
@@ -56,7 +57,8 @@ fn write(journal: &mut dyn Journal, group: &mut Vec<Entry>) -> Result<(), Journa
     second.and(result)
 }
 
-/// Everybody is told; after an error that may pass, the marks stay.
+/// Everybody is told; after an error that may pass, the marks stay. P12: whoever waits is told of
+/// the error at once, since a disk may be full for hours, and a close waits for runs that submit.
 fn told(group: &mut Vec<Entry>, result: &Result<(), JournalError>) {
     let passes = result.as_ref().is_err_and(|error| !error.is_final());
     let mut stay = Vec::new();
@@ -175,6 +177,33 @@ mod tests {
         assert_eq!(*commits.lock(), [3, 1], "the mark alone, once more");
         let names = ["message", "start", "mark"];
         assert_eq!(*told.lock(), names.map(|name| (name, Err(failed.clone()))));
+    }
+
+    #[test]
+    fn p11_what_an_error_left_is_written_when_it_is_tried_again_and_nothing_else_comes() {
+        let (line, told) = (Arc::new(Line::new()), Told::default());
+        line.begin_at(1);
+        let failed = JournalError::Failed("EINTR".into());
+        let answers = vec![Ok(()), Err(failed.clone()), Err(failed.clone())];
+        let script = Script { answers, ..Script::default() };
+        let (commits, own) = (Arc::clone(&script.commits), Arc::clone(&line));
+        let thread = std::thread::spawn(move || work(&own, Box::new(script), Sync::Group, |_| ()));
+        // What is committed, and refused then, is taken out: the journal's thread asks for that.
+        let (own, names) = (Arc::clone(&line), Arc::clone(&told));
+        let refused = Box::new(move |_| put(&own, &names, "taken out", Urgency::Mark));
+        line.push_message(|n| (change(n), refused)).expect("open");
+        line.settle();
+        // Nobody waits until the disk is well: the error is told, once.
+        assert_eq!(*told.lock(), [("taken out", Err(failed))]);
+        for commits_so_far in [3, 4, 4] {
+            line.again();
+            line.settle();
+            assert_eq!(commits.lock().len(), commits_so_far, "until it is written");
+        }
+        assert_eq!(told.lock().len(), 1);
+        line.end();
+        thread.join().expect("it ends");
+        assert_eq!(*commits.lock(), [1; 4]);
     }
 
     #[test]

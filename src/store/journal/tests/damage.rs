@@ -211,3 +211,75 @@ fn p11_a_journal_that_is_gone_while_its_witness_stays_is_told() {
     // Without the witness it is a new journal: nobody can know better.
     assert_eq!(read(&path, &[], None), Some(Entries::new()));
 }
+
+/// The witness as it would be had the journal been written with `sync = "os"`.
+fn unsynced(witness: &[u8]) -> Vec<u8> {
+    let text = str::from_utf8(witness).expect("a line");
+    let other = text.replacen("sync group ", "sync os    ", 1);
+    assert_ne!(text, other);
+    other.into()
+}
+
+/// A file that has lost its first bytes is no new journal, whatever lies beside it.
+#[test]
+fn p11_a_file_that_does_not_begin_like_a_journal_is_refused_and_left_as_it_is() {
+    let (_folder, path) = folder();
+    for left in [Left::Closed, Left::Crashed] {
+        let copy = journal(left);
+        let (unsynced, garbled) = (unsynced(&copy.witness), b"held by nobody".to_vec());
+        let beside_it = [Some(&copy.witness), Some(&unsynced), Some(&garbled), None];
+        let zeroed = |at: usize| {
+            let mut bytes = copy.bytes.clone();
+            bytes[at] = 0;
+            bytes
+        };
+        let magic = (0..9).map(zeroed);
+        let short = [vec![0], vec![0; 8], vec![0; copy.bytes.len()]];
+        for (n, bytes) in magic.chain(short).enumerate() {
+            for witness in beside_it {
+                assert_eq!(read(&path, &bytes, witness.map(Vec::as_slice)), None, "{left:?} {n}");
+                let error = JournalView::open(&path).expect_err("no journal");
+                assert!(error.to_string().contains("restore"), "what is to be done: {error}");
+                assert!(std::fs::read(&path).expect("it is there") == bytes, "left as it is");
+            }
+        }
+    }
+}
+
+/// However it was synced, and whatever has become of its witness: a file that was there is missed.
+#[test]
+fn p11_a_journal_that_is_gone_is_missed_unless_nothing_tells_of_it() {
+    let (copy, (_folder, path)) = (journal(Left::Closed), folder());
+    assert_eq!(read(&path, &[], Some(&unsynced(&copy.witness))), None, "not synced");
+    for at in 0..copy.witness.len() {
+        for byte in [b'0', b'x', 0, 255] {
+            let mut witness = copy.witness.clone();
+            witness[at] = byte;
+            assert_eq!(read(&path, &[], Some(&witness)), None, "byte {at} is {byte}");
+        }
+    }
+    // What a loss of power may leave of a witness that was made a moment ago.
+    for nothing in [Vec::new(), vec![0; copy.witness.len()]] {
+        assert_eq!(read(&path, &[], Some(&nothing)), Some(Entries::new()));
+    }
+}
+
+/// Somebody takes it away while it is open: what was answered is not forgotten over a new file.
+#[test]
+fn p11_a_journal_that_vanishes_while_it_is_open_is_told_at_the_next_failure() {
+    for gone in [|path: &Path| std::fs::remove_file(path), |path: &Path| std::fs::write(path, [])] {
+        let ((_folder, path), mood) = (folder(), Mood::default());
+        let mut journal = open(&path, &knobs(Sync::Group), &mood).expect("a new file");
+        commit(&mut journal, &[put(Table::Messages, 1, b"first")]).expect("all is well");
+        mood.fail(super::rig::Act::Write, 0, rustix::io::Errno::IO);
+        gone(&path).expect("nobody keeps it");
+        let told = commit(&mut journal, &[put(Table::Messages, 2, b"second")]);
+        mood.heal();
+        let again = commit(&mut journal, &[put(Table::Messages, 3, b"third")]);
+        assert!(told.is_err());
+        assert!(matches!(again, Err(JournalError::Damaged(_))), "{again:?}");
+        drop(journal);
+        let anew = RedbJournal::open(&path, &knobs(Sync::Group));
+        assert!(matches!(anew, Err(JournalError::Damaged(_))), "{anew:?}");
+    }
+}

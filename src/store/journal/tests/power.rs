@@ -231,3 +231,28 @@ fn p11_what_was_answered_is_there_after_a_loss_of_power_and_the_last_one_whole_o
 fn a_sync_that_does_nothing_is_found_by_this_rig() {
     assert!(!story(1, Some(5)).is_empty(), "the rig is blind");
 }
+
+/// A journal gets its name once it is whole: what is left of one that was being made is in nobody's
+/// way, and nothing else is ever found under the name.
+#[test]
+fn p11_whatever_a_loss_of_power_leaves_of_a_journal_in_the_making_the_next_is_made() {
+    let ((_one, path), (_other, copy)) = (folder(), folder());
+    let tape = Tape::default();
+    tape.0.lock().film = Some(Film { dice: Dice::new(1), images: Vec::new() });
+    let made = RedbJournal::open_through(&path, &knobs(Sync::Group), tape.between());
+    drop(made.expect("a new file"));
+    let mut images = tape.0.lock().film.take().expect("it was there").images;
+    images.extend([Vec::new(), vec![0], vec![0; 1 << 20]]);
+    assert!(images.iter().any(|image| image.starts_with(b"redb")), "as far as its magic");
+    assert!(images.iter().any(|image| image.len() > 4096 && image[0] == 0), "and before it");
+    let witness = std::fs::read(beside(&path)).expect("so is the witness");
+    let half = copy.with_extension("redb.new");
+    for image in &images {
+        let _ = std::fs::remove_file(&copy);
+        std::fs::write(&half, image).expect("the image is written");
+        std::fs::write(beside(&copy), &witness).expect("so is the witness");
+        let journal = RedbJournal::open(&copy, &knobs(Sync::Group)).expect("it is made");
+        assert_eq!(all(&journal), Ok(Entries::new()));
+        assert!(!half.exists(), "nothing is left of it");
+    }
+}
