@@ -80,12 +80,13 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     std::fs::write(&path, &file).expect("the copy is written");
     std::fs::write(witness(&path), &lock).expect("so is the witness");
     looked_at(&path);
-    opened(&path, file == *whole, lock == *signed);
+    opened(&path, &file, file == *whole, lock == *signed);
 });
 
 fn told(error: &JournalError) {
     assert!(!error.to_string().trim().is_empty());
-    plant::panics(matches!(error, JournalError::Damaged(_)));
+    // The files of the corpus leave the first nine bytes alone.
+    plant::panics(error.to_string().contains("not a journal"));
 }
 
 fn looked_at(path: &std::path::Path) {
@@ -100,7 +101,7 @@ fn looked_at(path: &std::path::Path) {
     }
 }
 
-fn opened(path: &std::path::Path, is_whole: bool, is_signed: bool) {
+fn opened(path: &std::path::Path, file: &[u8], is_whole: bool, is_signed: bool) {
     let journal = match RedbJournal::open(path, &knobs()) {
         Ok(journal) => journal,
         Err(error) => {
@@ -116,8 +117,10 @@ fn opened(path: &std::path::Path, is_whole: bool, is_signed: bool) {
         Ok(())
     });
     match read {
-        // Without its witness, a file whose first bytes are damaged may pass for a new one.
-        Ok(()) if !is_signed => assert!(found <= ENTRIES),
+        // Without its witness, the commit before may pass for the last one, and an empty file for a
+        // new journal. Only one without a byte is empty.
+        Ok(()) if !is_signed && file.is_empty() => assert!(found == 0 || found == ENTRIES),
+        Ok(()) if !is_signed => assert!(found + 1 >= ENTRIES, "{found} of {ENTRIES} are left"),
         Ok(()) => assert_eq!(found, ENTRIES, "less than was there, and nobody is told"),
         Err(error) => told(&error),
     }
