@@ -1490,10 +1490,10 @@ laneq_status laneq_port_next(laneq_port port,
                              struct laneq_error *error);
 
 // Lends the slot of a port's run at once, until the receipt has its fate or the run is stopped;
-// `LANEQ_NOTICE_WAITED` tells once every wait of the run is over and it has a slot again. For
-// loops that go on meanwhile, where `laneq_run_wait` would block the thread. If the run ends first,
-// nothing is told. `LANEQ_E_WOULD_DEADLOCK` for a wait that could not end; `LANEQ_E_INVALID` for a
-// handler's run.
+// `LANEQ_NOTICE_WAITED` tells once every wait of the run is over and it has a slot again. After
+// this call nothing of a wait before it is told any more. For loops that go on meanwhile, where
+// `laneq_run_wait` would block the thread. If the run ends first, nothing is told.
+// `LANEQ_E_WOULD_DEADLOCK` for a wait that could not end; `LANEQ_E_INVALID` for a handler's run.
 //
 // Blocks: never. In a handler: yes, for a port's run.
 laneq_status laneq_run_wait_begin(laneq_run run, laneq_receipt receipt, struct laneq_error *error);

@@ -109,10 +109,10 @@ fn view(notice: Option<Notice>, place: handle::Place<Arc<Live>>) -> laneq_notice
 }
 
 /// Lends the slot of a port's run at once, until the receipt has its fate or the run is stopped;
-/// `LANEQ_NOTICE_WAITED` tells once every wait of the run is over and it has a slot again. For
-/// loops that go on meanwhile, where `laneq_run_wait` would block the thread. If the run ends first,
-/// nothing is told. `LANEQ_E_WOULD_DEADLOCK` for a wait that could not end; `LANEQ_E_INVALID` for a
-/// handler's run.
+/// `LANEQ_NOTICE_WAITED` tells once every wait of the run is over and it has a slot again. After
+/// this call nothing of a wait before it is told any more. For loops that go on meanwhile, where
+/// `laneq_run_wait` would block the thread. If the run ends first, nothing is told.
+/// `LANEQ_E_WOULD_DEADLOCK` for a wait that could not end; `LANEQ_E_INVALID` for a handler's run.
 ///
 /// Blocks: never. In a handler: yes, for a port's run.
 #[unsafe(no_mangle)]
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn laneq_run_wait_begin(
             let (live, kept) = (live(run)?, handle::get::<Arc<Kept>>(receipt)?);
             // P7: no lock of the handle's is held while the port is told.
             let ear = live.ear()?;
-            Ok(live.run.lend_until(&kept.receipt, ear)?)
+            Ok(live.run.lend_until(&kept.receipt, &ear)?)
         })
     }
 }

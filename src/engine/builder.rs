@@ -61,7 +61,7 @@ impl Builder {
                     text: crate::session::turn_text(cell),
                 })
                 .collect();
-            let summary = batch.summary.iter().flat_map(|s| s.lines.iter().map(|l| &**l));
+            let summary = batch.summary().into_iter().flat_map(|s| s.lines.iter().map(|l| &**l));
             let summary: Vec<&str> = summary.collect();
             render(&lines, &summary).into()
         }));

@@ -81,7 +81,7 @@ impl Engine {
 
     fn way(&self, lane: &str, key: &str) -> Result<Way<'_>, Refused<()>> {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
-        check_key(shared, key).map_err(|no| hand_back(shared, no))?;
+        check_key(&shared.config().limits, key).map_err(|no| hand_back(shared, no))?;
         Ok((door, shared.table.session(key)))
     }
 
@@ -119,10 +119,11 @@ pub(super) fn fire(
     session: &Arc<Session>,
     code: Closure,
 ) -> Result<(), Refused<()>> {
-    closure(shared, door, session, code).map(drop)
+    admit(shared, door, session, code).map(drop)
 }
 
-fn closure(
+#[inline]
+fn admit(
     shared: &Arc<Shared>,
     door: &Arc<Door<Closure>>,
     session: &Arc<Session>,
@@ -132,13 +133,9 @@ fn closure(
     may_leave(shared, door)
         .and_then(|()| take_room(shared, 0))
         .map_err(|no| hand_back(shared, no))?;
-    let origin = if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
-    let timed = code.as_ref().is_some_and(|code| code.as_task().is_some());
-    let clock = timed.then(|| shared.now());
-    let answer = shared.transition_lazily(session, clock, |m, cx| {
-        m.admit_closure(&mut code, door.id, Priority::Normal, origin, cx)
-    });
-    match answer {
+    let place = (door.id, Priority::Normal);
+    let origin = || if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
+    match shared.admit_closure(session, &mut code, place, origin) {
         Ok(landed) => {
             shared.counters.add(Count::Accepted, 1);
             Ok(landed)
@@ -160,7 +157,7 @@ pub(super) fn task<T: Clone + Send + 'static>(
     code: impl FnOnce(&Run) -> T + Send + 'static,
 ) -> Result<Receipt<T>, Refused<()>> {
     let job = Arc::new(Job::new(code, Arc::clone(&session.key), session.serial));
-    let landed = closure(shared, door, session, Closure::task(Arc::clone(&job) as Arc<_>))?;
+    let landed = admit(shared, door, session, Closure::task(Arc::clone(&job) as Arc<_>))?;
     let priority = Priority::Normal;
     Ok(Receipt { pending: job, cell: None, session: None, landed, priority, came_back: None })
 }

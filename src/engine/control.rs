@@ -30,7 +30,7 @@ impl Engine {
         self.shared()
             .table
             .find(|session| {
-                let runs = session.lock().machine.runs();
+                let runs = session.lock_awake()?.machine.runs();
                 runs.contains(&Some(run)).then(|| Arc::clone(session))
             })
             .ok_or(Error::Stale(run))

@@ -258,7 +258,8 @@ impl Job {
             .with_lane(LANE)
             .with_source(source);
         // What would be refused at every tick is refused now.
-        submit::check(shared, &message).map_err(|no| wrong(job, &no.of(()).detail))?;
+        submit::check(&shared.config().limits, &message)
+            .map_err(|no| wrong(job, &no.of(()).detail))?;
         let state = Mutex::new(State { schedule, begun: Begun::No, own: Vec::new() });
         Ok(Self {
             key,

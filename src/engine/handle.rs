@@ -34,7 +34,7 @@ impl Engine {
     /// `Invalid` for an empty key or one that is too long.
     pub fn session(&self, key: &str) -> Result<Session, Error> {
         let shared = self.shared();
-        check_key(shared, key).map_err(|no| Error::invalid(no.of(()).detail))?;
+        check_key(&shared.config().limits, key).map_err(|no| Error::invalid(no.of(()).detail))?;
         let door = Arc::clone(shared.doors.get(crate::model::LaneId(0)));
         let keyed = shared.table.session(key);
         let core = Arc::downgrade(&self.core);
@@ -50,7 +50,7 @@ impl Engine {
     /// `Invalid` for the key or a knob out of range, `Full` at the bound.
     pub fn set_knobs(&self, key: &str, knobs: Knobs) -> Result<(), Error> {
         let shared = self.shared();
-        check_key(shared, key).map_err(|no| Error::invalid(no.of(()).detail))?;
+        check_key(&shared.config().limits, key).map_err(|no| Error::invalid(no.of(()).detail))?;
         knobs.validate()?;
         self.core.recovered();
         self.core.overrides.change(shared, key, |_| knobs)

@@ -45,21 +45,24 @@ pub(super) fn ready(
     message: Message,
     by: By,
 ) -> Result<Admission, (Message, No)> {
+    let settings = shared.settings();
     let Ready { door, summary, claim } =
-        match Ready::of(shared, dedupe, &message, known.map(|(_, lane)| lane)) {
+        match Ready::of(shared, &settings, dedupe, &message, known.map(|(_, lane)| lane)) {
             Ok(ready) => ready,
             Err(no) => return Err((message, no)),
         };
+    let config = settings.renewed();
     let session = match known {
         Some((session, _)) => Arc::clone(session),
         None => shared.table.session_shared(&message.key),
     };
     let mode = {
         let own = session.lock().machine.own().cloned();
-        shared.config().queue.in_force_for(&message, own.as_ref()).mode.value
+        config.queue.in_force_for(&message, own.as_ref()).mode.value
     };
-    let mut cell = cell(shared, message, session.serial, door, shared.now());
-    (cell.summary, cell.depth) = (summary, by.depth);
+    let mut cell = cell(&config.queue, message, session.serial, door, shared.now());
+    cell.depth = by.depth;
+    cell.keep_line(summary);
     let decision = Arc::new(Decision::default());
     let (accepted, decided) = (Arc::clone(&decision), Arc::clone(&decision));
     let engine = Arc::clone(shared);
@@ -73,14 +76,15 @@ pub(super) fn ready(
             jots.not_written(entry);
             return told(&engine, (turned_away(&engine, cell), refused(&error)));
         }
-        match enter(&engine, &session, cell, by.origin, claim) {
+        let now = (engine.now(), engine.rules());
+        match enter(&engine, &session, cell, by.origin, claim, now) {
             Ok(receipt) => {
                 jots.admitted(entry);
                 accepted.set(Ok(receipt));
             }
-            Err(no) => {
+            Err((message, no)) => {
                 let engine = Arc::clone(&engine);
-                jots.refused(entry, move || told(&engine, no));
+                jots.refused(entry, move |out| told(&engine, (message, may_return(no, out))));
             }
         }
     });
@@ -90,6 +94,17 @@ pub(super) fn ready(
             give_room(shared, cell.message.bytes() as u64);
             Err((cell.message, refused(&error)))
         }
+    }
+}
+
+/// P11: whoever has a message back hears it if the journal has it, too. The reason stays, since
+/// that is why it was refused.
+fn may_return(no: No, out: Result<(), JournalError>) -> No {
+    match out {
+        Ok(()) => no,
+        Err(error) => no.and(&format!(
+            "; the journal could not take it out yet, and after a crash it may come back: {error}"
+        )),
     }
 }
 

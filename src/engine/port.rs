@@ -153,9 +153,10 @@ impl Port {
     }
 
     /// Calls `wake` whenever the port goes from nothing unread to something unread; at once if
-    /// something is unread. From any thread but the timer's, with no lock held; it must not block.
-    /// Then ask with `ZERO` until there is nothing. Replaces the function that was set before. A
-    /// clone of the port in it would keep the port, and its lanes bound, for ever.
+    /// something is unread. From any thread but the timer's, with no lock held; it must not block,
+    /// and so not reload: a reload may be what calls it, and the next waits for that one's end. Then
+    /// ask with `ZERO` until there is nothing. Replaces the function that was set before. A clone of
+    /// the port in it would keep the port, and its lanes bound, for ever.
     pub fn on_wake(&self, wake: impl Fn() + Send + Sync + 'static) {
         self.hold.port.on_wake(Arc::new(wake));
     }
@@ -182,5 +183,115 @@ impl std::fmt::Debug for Port {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.port.leave();
+    }
+}
+
+#[cfg(all(test, feature = "capi"))]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::lane::OwnedRun;
+    use crate::model::Message;
+
+    fn bound() -> (Engine, Port) {
+        let engine = Engine::new(Config::default()).expect("the settings are fine");
+        let port = engine.port().expect("it is open");
+        port.bind_any(HandlerOptions::default()).expect("nobody has them");
+        // One that leaves may have a ticket in its hands for a moment.
+        while engine.stats().lanes.iter().any(|lane| lane.workers > 0) {
+            crate::sync::thread::yield_now();
+        }
+        (engine, port)
+    }
+
+    fn taken(engine: &Engine, port: &Port, key: &str) -> (OwnedRun, Receipt) {
+        let receipt = engine.submit(Message::new(key, "x")).expect("there is room");
+        match port.next(Some(Duration::ZERO)) {
+            Ok(Some(Notice::Ready(run))) => (run, receipt),
+            other => panic!("it is there, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn p9_a_wait_that_is_over_leaves_nothing_with_what_was_waited_for() {
+        let (engine, port) = bound();
+        let (run, _) = taken(&engine, &port, "parent");
+        let (child, receipt) = taken(&engine, &port, "child");
+        let watchers = || receipt.pending.telling().watchers();
+        for _ in 0..3 {
+            let timed_out = run.wait(&receipt, Some(Duration::ZERO));
+            assert_eq!(timed_out.map(drop), Err(crate::model::WaitError::TimedOut));
+        }
+        assert_eq!(watchers(), 0);
+        let [one, two] = [(); 2].map(|()| crate::run::Run::wait_begin(&run, &receipt));
+        assert_eq!(watchers(), 2);
+        drop(one);
+        assert_eq!(watchers(), 1, "the other goes on");
+        drop(two);
+        child.complete("done").expect("it lives");
+        run.complete("done").expect("it lives");
+    }
+
+    #[test]
+    fn p9_a_wait_without_a_thread_that_a_stop_has_ended_leaves_nothing_either() {
+        let (engine, port) = bound();
+        let (run, _) = taken(&engine, &port, "parent");
+        let (child, receipt) = taken(&engine, &port, "child");
+        let watchers = || receipt.pending.telling().watchers();
+        run.wait_begin(&receipt).expect("no cycle");
+        assert_eq!(watchers(), 1);
+        assert_eq!(engine.interrupt("parent"), Some(run.id()));
+        assert_eq!(watchers(), 0, "it was in the way");
+        run.wait_begin(&receipt).expect("no cycle");
+        assert_eq!(watchers(), 0, "it was over before it was there");
+        child.complete("done").expect("it lives");
+        run.fail("stopped").expect("it lives");
+    }
+
+    #[test]
+    fn p9_a_run_that_is_completed_while_it_waits_leaves_nothing_either() {
+        let (engine, port) = bound();
+        let (run, _) = taken(&engine, &port, "parent");
+        let (child, receipt) = taken(&engine, &port, "child");
+        run.wait_begin(&receipt).expect("no cycle");
+        run.complete("done").expect("it lives");
+        assert_eq!(receipt.pending.telling().watchers(), 0);
+        child.complete("done").expect("it lives");
+    }
+
+    #[test]
+    fn p9_a_wait_without_a_thread_that_was_due_leaves_nothing_with_its_run() {
+        let (engine, port) = bound();
+        let (run, _) = taken(&engine, &port, "parent");
+        let held = |run: &OwnedRun| Arc::strong_count(run.session());
+        let mut before = None;
+        for n in 0..3 {
+            let (child, receipt) = taken(&engine, &port, &format!("child {n}"));
+            run.wait_begin(&receipt).expect("no cycle");
+            child.complete("done").expect("it lives");
+            let told = port.next(Some(Duration::ZERO));
+            assert!(matches!(told, Ok(Some(Notice::Waited(id))) if id == run.id()), "{told:?}");
+            let now = held(&run);
+            assert_eq!(*before.get_or_insert(now), now);
+        }
+        run.complete("done").expect("it lives");
+    }
+
+    /// Another thread has taken the slot for the run, and tells so when the run waits again.
+    #[test]
+    fn p8_what_is_told_late_of_a_wait_does_not_pass_for_the_end_of_the_next() {
+        let (engine, port) = bound();
+        drop(engine.submit(Message::new("k", "x")).expect("there is room"));
+        let now = || port.next(Some(Duration::ZERO)).expect("a host thread");
+        let Some(Notice::Ready(run)) = now() else { panic!("it is there") };
+        let ear = run.ear();
+        ear.wake(Wake::Waits(1));
+        ear.wake(Wake::Waits(2));
+        ear.wake(Wake::Waited(1));
+        assert!(now().is_none(), "it waits for the second");
+        ear.wake(Wake::Waited(2));
+        assert!(matches!(now(), Some(Notice::Waited(id)) if id == run.id()));
+        assert!(now().is_none(), "once");
+        run.complete("done").expect("it lives");
     }
 }

@@ -1,6 +1,7 @@
 //! What is asked of a message before its session is.
 
 use super::submit::{No, check, lane_of, no, take_room};
+use crate::config::Config;
 use crate::ingress::{Claim, Dedupe, Entered};
 use crate::model::{LaneId, Message, Reason};
 use crate::run::{Closure, Receipt, Shared};
@@ -19,15 +20,16 @@ pub(super) struct Ready<'a> {
 impl<'a> Ready<'a> {
     pub(super) fn of(
         shared: &'a Shared,
+        config: &Config,
         dedupe: &'a Arc<Dedupe>,
         message: &Message,
         known: Option<LaneId>,
     ) -> Result<Self, No> {
-        check(shared, message)?;
+        check(&config.limits, message)?;
         let door = lane_of(shared, message, known)?;
         // P7: the host's words come before the claim, for whose end others may wait.
         let summary = shared.summarize(message);
-        let claim = match dedupe.enter(&shared.config().inbound, message, || shared.now()) {
+        let claim = match dedupe.enter(&config.inbound, message, || shared.now()) {
             Entered::Exempt => None,
             Entered::First(claim) => Some(claim),
             Entered::Duplicate(first) => return Err(duplicate(message, first)),

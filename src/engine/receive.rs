@@ -59,7 +59,7 @@ impl Core {
             Directive::Absent => Ok(message),
             Directive::Wrong(words) => Err(answered(message, words)),
             Directive::Inline(knobs, text) => Ok(Self::inline(message, &knobs, text)),
-            Directive::Alone(word) => match check_key(&self.shared, &message.key) {
+            Directive::Alone(word) => match check_key(&self.shared.config().limits, &message.key) {
                 Ok(()) => {
                     let words = self.obey(&message, word);
                     Err(answered(message, words))

@@ -91,6 +91,10 @@ impl Engine {
     fn settle_windows(&self) {
         let shared = self.shared();
         shared.table.for_each(|session| {
+            // Looked at under its lock: what wakes it later does so under the new settings.
+            if session.lock_awake().is_none() {
+                return;
+            }
             shared.transition(session, shared.now(), |m, cx| (m.notice_door(cx), ()));
         });
     }

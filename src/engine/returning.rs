@@ -125,7 +125,7 @@ impl<'a> Returning<'a> {
                 message = message.with_source(source);
             }
             let mut cell = Cell::new(message, 0, LaneId(0));
-            cell.journaled = number;
+            cell.set_journaled(number);
             let (run, outcome) = (known.run.map(RunId::new), known.outcome);
             let (fate, reply, lead, error) = (known.fate, None, false, None);
             cell.telling.tell(Settled { fate, run, outcome, reply, lead, error });
@@ -217,7 +217,7 @@ impl<'a> Returning<'a> {
     /// A batch runs again, unless its runs were interrupted too often.
     fn batch(&mut self, mark: &Mark, reads: Vec<Read>, was: Was) {
         let Mark::Started { run, attempt, .. } = *mark else { return };
-        let interrupted = reads.iter().map(|read| read.cell.interrupted).max().unwrap_or(0);
+        let interrupted = reads.iter().map(|read| read.cell.interrupted()).max().unwrap_or(0);
         if interrupted >= self.shared().config().journal.attempts {
             for read in reads {
                 self.came.parked += 1;
@@ -246,8 +246,8 @@ impl<'a> Returning<'a> {
 
     fn held(&mut self, read: Read) {
         let cell = Arc::new(read.cell);
-        if self.replaced.contains(&cell.journaled) {
-            return self.jots.line.push(removal(cell.journaled).collect());
+        if self.replaced.contains(&cell.journaled()) {
+            return self.jots.line.push(removal(cell.journaled()).collect());
         }
         self.jots.parks(&cell);
         self.jots.takes_up(&cell.message);
@@ -323,11 +323,13 @@ impl<'a> Returning<'a> {
         let (now, deadline) = (shared.now(), message.details().deadline);
         let mut cell = Cell::new(message, session.serial, door.id);
         cell.expires = ttl.map(|ttl| now.plus(ttl.saturating_sub(waited)));
-        (cell.deadline, cell.attempts, cell.depth) = (deadline, attempts, depth);
-        (cell.summary, cell.journaled) = (line, number);
+        (cell.attempts, cell.depth) = (attempts, depth);
+        cell.set_deadline(deadline);
+        cell.set_journaled(number);
+        cell.keep_line(line);
         if let Some(Mark::Started { interrupted, .. }) = own.started {
             // A close is no crash: the program that is restarted every day parks nothing.
-            cell.interrupted = interrupted + u32::from(!own.was_closed());
+            cell.set_interrupted(interrupted + u32::from(!own.was_closed()));
             self.jots.line.push(vec![Mark::take(number, Mark::CLOSED)]);
         }
         if own.seen.is_some() {

@@ -42,7 +42,7 @@ impl Engine {
         }
         let mut busy = false;
         let moving = self.shared().table.find(|session| {
-            let mut locked = session.lock();
+            let mut locked = session.lock_awake()?;
             if locked.machine.pending() == 0 {
                 return None;
             }
@@ -62,9 +62,9 @@ impl Engine {
         let mut audit =
             Audit { room, timers: self.shared().timer.len() as u64, ..Audit::default() };
         self.shared().table.for_each(|session| {
-            let mut locked = session.lock();
-            let pending = locked.machine.pending();
             audit.sessions += 1;
+            let Some(mut locked) = session.lock_awake() else { return };
+            let pending = locked.machine.pending();
             audit.pending += pending;
             audit.unbalanced += u64::from(!locked.machine.balances());
             audit.busy += u64::from(pending > 0);

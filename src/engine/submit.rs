@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::config::check::lane_name;
+use crate::config::{Limits, Queue};
 use crate::ingress::{Claim, Dedupe};
 use crate::model::{Error, LaneId, Message, Reason};
 use crate::run::{Closure, Receipt, Refused, Session, Shared};
-use crate::session::{Cell, Door, Landed, NotAdmitted, Origin, Place};
-use crate::sync::Arc;
+use crate::session::{Cell, Door, Landed, Late, NotAdmitted, Open, Origin, Place};
 use crate::sync::on::confined_to;
+use crate::sync::{Arc, planted};
+use crate::time::Moment;
 use crate::watch::{Count, Room};
 
 use super::Engine;
@@ -75,6 +77,12 @@ impl No {
         Refused::new(message, self.reason, self.detail)
     }
 
+    /// The same, with more to say of it.
+    pub(super) fn and(mut self, more: &str) -> Self {
+        self.detail.push_str(more);
+        self
+    }
+
     /// The refusal of a message, counted and told.
     pub(super) fn told(self, shared: &Shared, message: Message) -> Refused {
         let told = Refused::told(shared, message, self.reason, self.detail);
@@ -96,8 +104,8 @@ pub(super) fn refused(error: &Error) -> No {
     no(reason, error.to_string())
 }
 
-pub(super) fn check_key(shared: &Shared, key: &str) -> Result<(), No> {
-    let most = shared.config().limits.key_bytes;
+pub(super) fn check_key(limits: &Limits, key: &str) -> Result<(), No> {
+    let most = limits.key_bytes;
     if key.is_empty() {
         return Err(no(Reason::Invalid, "the session key is empty: give it 1 byte or more"));
     }
@@ -110,13 +118,13 @@ pub(super) fn check_key(shared: &Shared, key: &str) -> Result<(), No> {
 }
 
 /// What is wrong with a message by itself, whatever its session does.
-pub(super) fn check(shared: &Shared, message: &Message) -> Result<(), No> {
-    check_key(shared, &message.key)?;
+pub(super) fn check(limits: &Limits, message: &Message) -> Result<(), No> {
+    check_key(limits, &message.key)?;
     let details = message.details();
     if message.text.is_empty() && details.payload.is_none() {
         return Err(no(Reason::Invalid, "neither text nor payload: give at least one"));
     }
-    let (bytes, most) = (message.bytes(), shared.config().limits.message_bytes);
+    let (bytes, most) = (message.bytes(), limits.message_bytes);
     if bytes > most {
         let detail = format!("the message has {bytes} bytes: {most} is the most");
         return Err(no(Reason::TooLarge, detail));
@@ -220,10 +228,14 @@ pub(super) fn admit(
     by: By,
 ) -> Result<Receipt, (Message, No)> {
     let lane = known.map(|(_, lane)| lane);
-    let Ready { door, summary, claim } = match Ready::of(shared, dedupe, &message, lane) {
+    let settings = shared.settings();
+    let Ready { door, summary, claim } = match Ready::of(shared, &settings, dedupe, &message, lane)
+    {
         Ok(ready) => ready,
         Err(no) => return Err((message, no)),
     };
+    // The host's summarizer may have taken its time: one message lives under one version.
+    let settings = settings.renewed();
     let found;
     let session = match known {
         Some((session, _)) => session,
@@ -232,9 +244,11 @@ pub(super) fn admit(
             &found
         }
     };
-    let mut cell = cell(shared, message, session.serial, door, shared.now());
-    (cell.summary, cell.depth) = (summary, by.depth);
-    enter(shared, session, Arc::new(cell), by.origin, claim)
+    let now = shared.now();
+    let mut cell = cell(&settings.queue, message, session.serial, door, now);
+    cell.depth = by.depth;
+    cell.keep_line(summary);
+    enter(shared, session, Arc::new(cell), by.origin, claim, (now, settings.rules()))
 }
 
 /// The one step in which a message becomes its session's.
@@ -244,6 +258,7 @@ pub(super) fn enter(
     cell: Arc<Cell>,
     origin: Origin,
     claim: Option<Claim>,
+    (now, rules): (Moment, Late<'_>),
 ) -> Result<Receipt, (Message, No)> {
     let admitted = |(answer, place): &(Result<Landed, _>, Place)| {
         // A claim that does not land is dropped here: the id is free again.
@@ -254,9 +269,9 @@ pub(super) fn enter(
             jots.landed(&cell, *place);
         }
     };
-    let (answer, _) = shared.transition_then(
+    let (answer, _) = shared.transition_by(
         session,
-        shared.now(),
+        (now, rules),
         |m, cx| {
             let (next, answer) = m.admit(&cell, origin, cx);
             (next, (answer, cell.standing.place()))
@@ -280,32 +295,39 @@ pub(super) fn turned_away(shared: &Shared, cell: Arc<Cell>) -> Message {
 }
 
 pub(super) fn cell(
-    shared: &Shared,
+    queue: &Queue,
     message: Message,
     serial: u64,
     door: &Door<Closure>,
-    now: crate::time::Moment,
+    now: Moment,
 ) -> Cell {
-    let config = shared.config();
-    let queue = &config.queue;
     let details = message.details();
     let expires = details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl));
     let deadline = details.deadline;
     let attempts = details.attempts.unwrap_or(queue.attempts);
     let mut cell = Cell::new(message, serial, door.id);
-    (cell.expires, cell.deadline, cell.attempts) = (expires, deadline, attempts);
-    cell.crowded = door.gate.word().is_full();
+    (cell.expires, cell.attempts) = (expires, attempts);
+    cell.set_deadline(deadline);
+    if door.gate.word().is_full() {
+        cell.mark_crowded();
+    }
     cell
 }
 
 /// P9: the engine-wide bounds.
 pub(super) fn take_room(shared: &Shared, bytes: u64) -> Result<(), No> {
     if shared.pending.take(1) == Room::Full {
+        // A drain may have seen what this has looked at on its way.
+        shared.nudge_drain();
         let most = shared.config().limits.max_pending;
         return Err(no(Reason::Full, format!("{most} messages wait in the engine: the most")));
     }
+    if shared.open() != Open::Open {
+        // A drain adds up meanwhile.
+        shared.pending.moved();
+    }
     if bytes > 0 && shared.bytes.take(bytes) == Room::Full {
-        shared.pending.give(1);
+        give_room(shared, 0);
         let most = shared.config().limits.max_bytes;
         return Err(no(Reason::Full, format!("{most} bytes wait in the engine: the most")));
     }
@@ -317,5 +339,7 @@ pub(super) fn give_room(shared: &Shared, bytes: u64) {
     if bytes > 0 {
         shared.bytes.give(bytes);
     }
-    shared.nudge_drain();
+    if !planted!(RefusesUnheard) {
+        shared.nudge_drain();
+    }
 }

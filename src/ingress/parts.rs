@@ -40,7 +40,11 @@ impl KeyParts {
 
     fn of_agent(segments: &[&str]) -> Option<Self> {
         let (agent, rest) = segments.split_first()?;
-        if let ["subagent", ids @ ..] = rest {
+        // A service may be called `subagent` too: of its chats, no key alternates so.
+        if let ["subagent", ids @ ..] = rest
+            && ids.len() % 2 == 1
+            && ids.iter().skip(1).step_by(2).all(|segment| *segment == "subagent")
+        {
             let ids: Vec<String> = ids.iter().map(|id| unescaped(id)).collect::<Option<_>>()?;
             let id = ids.join(":");
             let agent = unescaped(agent)?;

@@ -211,6 +211,18 @@ mod tests {
     }
 
     #[test]
+    fn a_service_called_subagent_is_no_sub_agent() {
+        for (kind, peer) in [(Kind::Direct, "ann"), (Kind::Group, ""), (Kind::Channel, "")] {
+            let chat = Source { channel: "Subagent".into(), thread: "T".into(), ..source(kind) };
+            for scope in [Scope::PerChannelPeer, Scope::PerAccountChannelPeer] {
+                let parts = KeyParts::parse(&key_of(&chat, scope)).expect("our own");
+                let read = (parts.kind, &*parts.channel, &*parts.peer, &*parts.thread);
+                assert_eq!(read, (kind, "subagent", peer, "t"));
+            }
+        }
+    }
+
+    #[test]
     fn a_missing_account_is_the_default_one() {
         let missing = Source { account: " ".into(), ..source(Kind::Direct) };
         let key = key_of(&missing, Scope::PerAccountChannelPeer);
@@ -270,6 +282,7 @@ mod tests {
             Just("main".to_owned()),
             Just("thread".to_owned()),
             Just("group".to_owned()),
+            Just("subagent".to_owned()),
             Just("x:subagent:y".to_owned()),
             "\\PC{0,3}",
         ]

@@ -3,9 +3,9 @@
 //! A type each, so that a fired closure does not pay for what only messages need.
 
 use crate::model::{Fate, Outcome, Reply, Settled};
-use crate::run::{Closure, Run, Shared};
-use crate::session::{Batch, Code, Ended, Ending, Finished};
-use crate::sync::Arc;
+use crate::run::{Run, Shared, Task};
+use crate::session::{Batch, Ended, Ending, Finished};
+use crate::sync::{Arc, caught};
 use crate::time::Moment;
 
 /// Whoever must hear of the end of a run.
@@ -16,8 +16,13 @@ pub(super) trait Due {
     /// Said as soon as the session's lock is free, before another worker can tell of its next start.
     fn ended(&self, _run: &Run, _shared: &Shared, _finished: &Finished, _now: Moment) {}
 
-    /// The fate of what it worked on.
-    fn tell(self, run: &Run, shared: &Shared, ended: &Ended, fate: Fate);
+    /// How many messages it is, and their bytes.
+    fn weight(&self) -> (u64, u64) {
+        (1, 0)
+    }
+
+    /// Tells the fate of what it worked on.
+    fn tell(self, run: &Run, shared: &Shared, told: Settled<()>);
 }
 
 /// A closure without a receipt: the counters are all there is.
@@ -27,24 +32,23 @@ impl Due for Fired {
     const QUIET: bool = true;
 
     #[inline]
-    fn tell(self, _: &Run, shared: &Shared, _: &Ended, fate: Fate) {
-        shared.book(fate, 1, 0);
-    }
+    fn tell(self, _: &Run, _: &Shared, _: Settled<()>) {}
 }
 
 /// A closure with a receipt.
-pub(super) struct Asked(pub(super) Closure);
+pub(super) struct Asked(pub(super) Arc<dyn Task>);
 
 impl Due for Asked {
-    fn tell(self, run: &Run, shared: &Shared, ended: &Ended, fate: Fate) {
-        self.0.tell(settled(run, ended, fate));
-        shared.book(fate, 1, 0);
+    fn tell(self, _: &Run, _: &Shared, told: Settled<()>) {
+        self.0.tell(told);
+        // P7: whichever part of the host is left goes here, with no lock held.
+        caught::let_go(self);
     }
 }
 
 /// A batch of messages, and what its run replied.
 pub(super) struct Handled {
-    pub(super) batch: Arc<Batch>,
+    pub(super) batch: Batch,
     pub(super) reply: Option<Reply>,
 }
 
@@ -58,22 +62,27 @@ impl Due for Handled {
         self.batch.iter().for_each(|cell| shared.keep_fate(cell, ending));
     }
 
-    fn tell(mut self, run: &Run, shared: &Shared, ended: &Ended, fate: Fate) {
+    fn weight(&self) -> (u64, u64) {
         let bytes: usize = self.batch.iter().map(|cell| cell.message.bytes()).sum();
+        (u64::from(self.batch.len()), bytes as u64)
+    }
+
+    fn tell(mut self, run: &Run, shared: &Shared, told: Settled<()>) {
         for (idx, cell) in self.batch.iter().enumerate() {
             let key = &run.session().key;
-            shared.report(&cell.id(), key, fate, || cell.message.clone());
+            shared.report(&cell.id(), key, told.fate, || cell.message.clone());
             // One run has one reply, and exactly one receipt of its batch has the lead.
             let lead = idx + 1 == self.batch.as_slice().len();
             let reply = if lead { self.reply.take() } else { None };
-            let Settled { fate, run, outcome, error, .. } = settled(run, ended, fate);
+            let Settled { fate, run, outcome, ref error, .. } = told;
+            let error = error.clone();
             cell.telling.tell(Settled { fate, run, outcome, reply, lead, error });
         }
-        shared.book(fate, u64::from(self.batch.len()), bytes as u64);
     }
 }
 
-fn settled(run: &Run, ended: &Ended, fate: Fate) -> Settled<()> {
+/// What the receipts of a run are told.
+pub(super) fn settled(run: &Run, ended: &Ended, fate: Fate) -> Settled<()> {
     let error = ended.error.clone().filter(|_| ended.outcome != Outcome::Done);
     let (run, outcome) = (Some(run.id()), Some(ended.outcome));
     Settled { fate, run, outcome, reply: None, lead: false, error }

@@ -1,10 +1,12 @@
 //! Who tells a port what happens elsewhere: to its runs, and to what the host watches.
 
 use super::notice::{About, Tagged};
+use super::port::Owed;
 use super::{Notice, Port};
 use crate::model::{Error, RunId};
 use crate::run::Receipt;
 use crate::session::{Wake, Watch};
+use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{Arc, Weak};
 
 struct RunEar {
@@ -15,25 +17,44 @@ struct RunEar {
 impl Watch for RunEar {
     fn wake(&self, why: Wake) {
         let Some(port) = self.port.upgrade() else { return };
-        let about = match why {
-            Wake::Steer => About::Steer,
-            Wake::Stop(cause) => About::Stop(cause),
-            Wake::Settled => About::Waited,
-        };
-        port.tell(self.run, about);
+        match why {
+            Wake::Steer => port.tell(self.run, About::Steer),
+            Wake::Stop(cause) => port.tell(self.run, About::Stop(cause)),
+            Wake::Waits(number) => port.waits(self.run, number, Owed::Yes),
+            Wake::Blocks(number) => port.waits(self.run, number, Owed::No),
+            Wake::Waited(number) => port.waited(self.run, number),
+            // Of receipts, whose ears are others.
+            Wake::Settled => {}
+        }
     }
 }
 
+/// Counted from the start; once it is told, its notice is what counts.
 struct TagEar {
     port: Weak<Port>,
     tagged: Tagged,
     tag: u64,
+    /// Not 0 once it is told.
+    told: AtomicU8,
 }
 
 impl Watch for TagEar {
     fn wake(&self, _: Wake) {
-        if let Some(port) = self.port.upgrade() {
+        if self.told.swap(1, Ordering::Relaxed) == 0
+            && let Some(port) = self.port.upgrade()
+        {
             port.tell_tag(self.tagged, self.tag);
+        }
+    }
+}
+
+impl Drop for TagEar {
+    /// P9: it was replaced, or what it was to hear never comes; its place is free for another.
+    fn drop(&mut self) {
+        if self.told.load(Ordering::Relaxed) == 0
+            && let Some(port) = self.port.upgrade()
+        {
+            port.uncount_watch();
         }
     }
 }
@@ -51,7 +72,8 @@ impl Port {
         tag: u64,
     ) -> Result<Arc<dyn Watch>, Error> {
         self.count_watch()?;
-        Ok(Arc::new(TagEar { port: Arc::downgrade(self), tagged, tag }))
+        let (port, told) = (Arc::downgrade(self), AtomicU8::new(0));
+        Ok(Arc::new(TagEar { port, tagged, tag, told }))
     }
 
     /// Tells `Settled` under this tag, once, when the receipt has its fate.

@@ -1,15 +1,18 @@
 //! One run, from its start to its fate: the host's code in the middle, and nothing of it escapes.
 
+use std::time::Duration;
+
 use super::Staff;
-use super::due::{Asked, Due, Fired, Handled};
-use crate::model::{BoxError, Cause, Reply, RunId};
+use super::due::{Asked, Due, Fired, Handled, settled};
+use super::stint::Stint;
+use crate::model::{BoxError, Cause, Fate, Outcome, Reply, RunId, Settled};
 use crate::run::{Closure, Run, Shared};
 use crate::session::{
-    Door, End, Finished, JournalError, Slice, SlotState, Started, Tag, Ticketed, Work, is_final,
+    Door, End, Finished, JournalError, Locked, Slice, SlotState, Started, Tag, Work, is_final,
 };
 use crate::sync::{Arc, caught};
 use crate::time::Moment;
-use crate::watch::Count;
+use crate::watch::{Count, Seat};
 
 /// Whether a worker goes on after a run.
 pub(super) enum After {
@@ -33,10 +36,14 @@ pub(super) struct Execution<'a> {
     staff: &'a Staff,
     shared: &'a Arc<Shared>,
     door: &'a Arc<Door<Closure>>,
+    /// Where its thread counts alone.
+    seat: Option<&'a Seat>,
     /// The last reading of the clock: a run's end is the next run's start.
     pub(super) now: Moment,
-    /// Whether the next reading may be left out: fired closures are not timed one by one.
+    /// Runs since that reading.
     unread: u32,
+    /// Runs after which it is read again: 1 unless they were quick.
+    every: u32,
 }
 
 impl<'a> Execution<'a> {
@@ -46,55 +53,83 @@ impl<'a> Execution<'a> {
         door: &'a Arc<Door<Closure>>,
         now: Moment,
     ) -> Self {
-        Self { staff, shared, door, now, unread: 0 }
+        Self { staff, shared, door, seat: None, now, unread: 0, every: 1 }
     }
 
-    /// Runs with less than this many since the last reading of the clock skip the next one.
-    const CLOCK_EVERY: u32 = 8;
+    /// By a thread that counts alone.
+    pub(super) fn seated(self, seat: Option<&'a Seat>) -> Self {
+        Self { seat, ..self }
+    }
 
-    /// Executes what has started. In a slice, the session's next run takes its place there.
+    /// So many closures in a row share a reading of the clock once those before it were quick: a
+    /// slice may be so many slow ones longer than it should.
+    const CLOCK_EVERY: u32 = 8;
+    const QUICK: Duration = Duration::from_micros(20);
+
+    /// Executes what has started. In a slice, the session's next run takes its place there, but
+    /// for closures that follow each other: these are executed here.
     pub(super) fn run(
         &mut self,
         run: &mut Run,
         place: &mut Option<Started<Closure>>,
-        slice: Option<(&Ticketed, RunId)>,
+        stint: Option<&mut Stint<'_>>,
     ) -> After {
         let started = place.take().expect("a run has started");
-        self.begin(run, &started);
-        let slice = slice.map(|(ticket, run)| Slice { ticket, run, next: place });
+        self.wait_is_over(started.admitted);
         match started {
             Started { work: Work::Closure(code), run: id, lane, attempt, admitted } => {
                 run.renew((id, lane, attempt), None);
-                self.run_closure(run, code, admitted.is_some(), slice)
+                self.run_closures(run, code, admitted.is_some(), place, stint)
             }
-            started => self.run_batch(run, started, slice),
+            started => self.run_batch(run, started, place, stint),
         }
     }
 
-    /// P7: no lock is held, and a panic ends here.
-    #[inline]
-    fn run_closure(
+    /// One closure after the other. P7: no lock is held, and a panic ends here.
+    fn run_closures(
         &mut self,
-        run: &Run,
-        code: Closure,
-        timed: bool,
-        slice: Option<Slice<'_, Closure>>,
+        run: &mut Run,
+        mut code: Closure,
+        mut timed: bool,
+        place: &mut Option<Started<Closure>>,
+        mut stint: Option<&mut Stint<'_>>,
     ) -> After {
-        let Some(task) = code.as_task() else {
-            let end = end_of_closure(caught::call(|| code.call(run)));
-            self.read_clock(timed);
-            return self.finish(run, &end, Fired, timed, slice);
-        };
-        let end = end_of_closure(caught::call(|| task.call(run)));
-        self.read_clock(timed);
-        self.finish(run, &end, Asked(code), timed, slice)
+        loop {
+            let (end, due) = match code.asked() {
+                Ok(task) => (caught::call(|| task.call(run)), Some(task)),
+                Err(code) => (caught::call(|| code.call(run)), None),
+            };
+            let end = end_of_closure(end);
+            self.unread += 1;
+            if timed || self.unread >= self.every {
+                self.read_clock();
+            }
+            let slice = stint.as_deref_mut().and_then(|stint| stint.slice(self.now, place));
+            let over = match due {
+                Some(task) => self.finish_closure(run, &end, Asked(task), timed, slice),
+                None => self.finish_closure(run, &end, Fired, timed, slice),
+            };
+            if let Some(after) = over {
+                return after;
+            }
+            let Some(Started { run: id, work: Work::Closure(next), .. }) = place.take() else {
+                unreachable!("a closure has started")
+            };
+            if let Some(stint) = stint.as_deref_mut() {
+                stint.goes_on();
+            }
+            run.goes_on_as(id);
+            // What is timed does not start by the short way.
+            (code, timed) = (next, false);
+        }
     }
 
     fn run_batch(
         &mut self,
         run: &mut Run,
         started: Started<Closure>,
-        slice: Option<Slice<'_, Closure>>,
+        place: &mut Option<Started<Closure>>,
+        stint: Option<&mut Stint<'_>>,
     ) -> After {
         let end = match self.count_attempt(run, &started) {
             Ok(()) => {
@@ -104,7 +139,8 @@ impl<'a> Execution<'a> {
             }
             Err(error) => self.give_back(run, started, &error),
         };
-        self.read_clock(true);
+        self.read_clock();
+        let slice = stint.and_then(|stint| stint.slice(self.now, place));
         self.finish_batch(run, &end, slice)
     }
 
@@ -123,23 +159,20 @@ impl<'a> Execution<'a> {
         self.finish(run, end, Handled { batch, reply }, true, slice)
     }
 
-    /// A run begins to execute, here or in the host's hands.
-    pub(super) fn begin(&self, run: &Run, started: &Started<Closure>) {
-        if let Some(admitted) = started.admitted {
+    /// What waited has started, here or in the host's hands.
+    #[inline]
+    pub(super) fn wait_is_over(&self, admitted: Option<Moment>) {
+        if let Some(admitted) = admitted {
             self.door.message_wait.record(self.now.since(admitted));
-        }
-        if run.session().begin(started.run.get()) != 0 {
-            // P1: another run of this key has not ended.
-            self.shared.counters.add(Count::DoubleRun, 1);
         }
     }
 
-    fn read_clock(&mut self, timed: bool) {
-        self.unread += 1;
-        if timed || self.unread >= Self::CLOCK_EVERY {
-            self.now = self.shared.now();
-            self.unread = 0;
-        }
+    /// A reading for the runs since the last one. Slow ones are read one by one from then on.
+    fn read_clock(&mut self) {
+        let before = std::mem::replace(&mut self.now, self.shared.now());
+        let quick = self.now.since(before) < Self::QUICK * self.unread.max(1);
+        self.every = if quick { Self::CLOCK_EVERY } else { 1 };
+        self.unread = 0;
     }
 
     /// P11: with a journal, an attempt is counted before it begins. Blocks for the commit.
@@ -194,6 +227,29 @@ impl<'a> Execution<'a> {
         end_of(run, caught::call(|| (handler.handle)(run)))
     }
 
+    /// Ends a closure. Nothing comes back where another has started by the short way.
+    #[inline]
+    fn finish_closure<D: Due>(
+        &mut self,
+        run: &Run,
+        end: &End,
+        due: D,
+        timed: bool,
+        slice: Option<Slice<'_, Closure>>,
+    ) -> Option<After> {
+        let mut slice = match slice {
+            Some(slice) if !timed && run.is_plain() && matches!(end, End::Done(_)) => slice,
+            slice => return Some(self.finish(run, end, due, timed, slice)),
+        };
+        match self.shared.stride(run.session(), run.id(), &mut slice, self.now, self.seat) {
+            Ok(()) => {
+                due.tell(run, self.shared, ran(run.id()));
+                None
+            }
+            Err(locked) => Some(self.finish_locked(run, locked, end, due, timed, Some(slice))),
+        }
+    }
+
     /// Ends a run, in one step with the start of the next if the slice goes on.
     #[inline]
     fn finish<D: Due>(
@@ -205,14 +261,36 @@ impl<'a> Execution<'a> {
         slice: Option<Slice<'_, Closure>>,
     ) -> After {
         run.end_children(matches!(end, End::Done(_)));
-        let id = run.id();
-        run.session().ended(id.get());
-        let now = self.now;
-        let (finished, mut ticket) = self.shared.transition_holding(
-            run.session(),
-            now,
-            |machine, cx| machine.finish(id, end, slice, cx),
-            |finished| due.ended(run, self.shared, finished, now),
+        self.finish_locked(run, run.session().lock(), end, due, timed, slice)
+    }
+
+    fn finish_locked<D: Due>(
+        &mut self,
+        run: &Run,
+        locked: Locked<'_, Closure>,
+        end: &End,
+        due: D,
+        timed: bool,
+        mut slice: Option<Slice<'_, Closure>>,
+    ) -> After {
+        if self.unread > 0 {
+            // Deadlines, tickets and events of what follows count from here.
+            self.read_clock();
+        }
+        let (shared, session, id, now) = (self.shared, run.session(), run.id(), self.now);
+        session.ended(id.get());
+        let (finished, mut ticket) = shared.go_on_locked(
+            session,
+            locked,
+            (now, shared.rules()),
+            |machine, cx| {
+                let answer = machine.finish(id, end, slice.as_mut().map(Slice::lend), cx);
+                if let Some(started) = slice.and_then(|slice| slice.next.as_ref()) {
+                    shared.begins(session, started.run);
+                }
+                answer
+            },
+            |finished| due.ended(run, shared, finished, now),
         );
         if !D::QUIET
             && let Some(tag) = ticket.take()
@@ -230,13 +308,22 @@ impl<'a> Execution<'a> {
                 }
                 self.shared.counters.add(Count::Run(ended.outcome), 1);
                 if let Some(fate) = ended.fate {
-                    due.tell(run, self.shared, &ended, fate);
+                    let (n, bytes) = due.weight();
+                    due.tell(run, self.shared, settled(run, &ended, fate));
+                    self.shared.book(fate, n, bytes);
                     self.shared.nudge_drain();
                 }
                 After::Over { slot: ended.slot, ticket }
             }
         }
     }
+}
+
+/// A closure that came back by itself.
+#[inline]
+fn ran(run: RunId) -> Settled<()> {
+    let (fate, run, outcome) = (Fate::Ran, Some(run), Some(Outcome::Done));
+    Settled { fate, run, outcome, reply: None, lead: false, error: None }
 }
 
 /// What the host's code came back with, or the words of its panic.

@@ -12,6 +12,7 @@ mod port;
 mod pull;
 mod redeem;
 mod staff;
+mod stint;
 mod takers;
 mod worker;
 

@@ -19,7 +19,8 @@ pub enum Notice {
     Settled(u64),
     /// The message that was submitted under this tag is in the journal.
     Journaled(u64),
-    /// Every wait that this run has begun is over, and it has its slot again.
+    /// Every wait that this run has begun is over, and it has its slot again. Not told once another
+    /// wait has begun: then it is told when that one is over.
     Waited(RunId),
     /// The engine is closed, and no run of this port is left; or the port itself was left. It stays
     /// so: asked again, the port says it again.
@@ -62,6 +63,13 @@ impl Unread {
 
     pub(super) fn tag(&mut self, tagged: Tagged, tag: u64) {
         self.tags.push_back((tagged, tag));
+    }
+
+    /// It is so no longer; answers whether it was unread.
+    pub(super) fn take_back(&mut self, run: RunId, about: About) -> bool {
+        let before = self.runs.len();
+        self.runs.retain(|said| *said != (run, about));
+        self.runs.len() < before
     }
 
     /// The run has ended: nobody needs to hear of it.

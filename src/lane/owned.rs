@@ -68,14 +68,14 @@ impl OwnedRun {
     }
 
     /// Lends the slot at once, until the receipt has its fate or this run is stopped. The port
-    /// tells `Waited` once every wait of the run is over and it has a slot again. Never blocks:
-    /// for loops that go on meanwhile, where [`Run::wait`] would block the thread. If the run is
-    /// completed first, nothing is told.
+    /// tells `Waited` once every wait of the run is over and it has a slot again: after this call,
+    /// nothing of a wait before it is told any more. Never blocks: for loops that go on meanwhile,
+    /// where [`Run::wait`] would block the thread. If the run is completed first, nothing is told.
     ///
     /// # Errors
     /// `WouldDeadlock` with the cycle; `Stale` if the run was abandoned.
     pub fn wait_begin<T: Clone>(&self, receipt: &Receipt<T>) -> Result<(), WaitError> {
-        self.run.lend_until(receipt, self.port.ear(self.run.id()))
+        self.run.lend_until(receipt, &self.port.ear(self.run.id()))
     }
 
     /// Hears what happens to it, for the port.
@@ -93,8 +93,7 @@ impl OwnedRun {
         let answer = match execution.finish_batch(run, end, None) {
             After::Over { slot, .. } => {
                 if slot == SlotState::Lent {
-                    // What it waited for, it waits for no more.
-                    port.staff.crew.waits.forget(run.session().serial, run.id());
+                    run.end_waits();
                 }
                 port.free(door, slot);
                 Ok(())

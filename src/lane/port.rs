@@ -6,7 +6,7 @@
 //! lanes' gates. Whoever makes something new changes the gate first and calls the port then, so
 //! that the decision sees the change, or the call comes after the decision.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::descriptor::Descriptor;
@@ -40,15 +40,31 @@ enum Tenure {
     Left,
 }
 
+/// Whether the end of a run's waits is to be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Owed {
+    Yes,
+    #[default]
+    No,
+}
+
+/// The waits of a run in the host's hands.
+#[derive(Default)]
+struct Waits {
+    /// The number of the last that it has begun.
+    last: u32,
+    owed: Owed,
+}
+
 struct State {
     unread: Unread,
     /// Runs in the host's hands; not those that were abandoned.
-    live: HashSet<RunId>,
+    live: HashMap<RunId, Waits>,
     level: Level,
     tenure: Tenure,
     /// Which lane is asked first: each in its turn.
     turn: usize,
-    /// Watches whose notice has not been read.
+    /// Watches whose notice has not been read, and may come.
     watches: u64,
     on_wake: Option<OnWake>,
 }
@@ -77,7 +93,7 @@ impl Port {
     pub(crate) fn new(staff: &Arc<Staff>, shared: &Arc<Shared>) -> Arc<Self> {
         let state = State {
             unread: Unread::default(),
-            live: HashSet::new(),
+            live: HashMap::new(),
             level: Level::Quiet,
             tenure: Tenure::Held,
             turn: 0,
@@ -257,7 +273,7 @@ impl Port {
 
     /// A run of this id is about to be the host's; before anybody can have something to say of it.
     pub(super) fn expect(self: &Arc<Self>, run: RunId) -> Arc<dyn Watch> {
-        self.state.lock().live.insert(run);
+        self.state.lock().live.insert(run, Waits::default());
         self.ear(run)
     }
 
@@ -277,7 +293,7 @@ impl Port {
     }
 
     pub(super) fn has(&self, run: RunId) -> bool {
-        self.state.lock().live.contains(&run)
+        self.state.lock().live.contains_key(&run)
     }
 
     /// Counts one more watch. P9: as many as messages may be pending.
@@ -291,11 +307,41 @@ impl Port {
         Ok(())
     }
 
+    /// P9: a watch that will never be told takes no place any more.
+    pub(super) fn uncount_watch(&self) {
+        self.state.lock().watches -= 1;
+    }
+
     /// Tells something of a run, unless it has ended while this was on its way.
     pub(super) fn tell(&self, run: RunId, about: About) {
         self.change(|state| {
-            if state.live.contains(&run) {
+            if state.live.contains_key(&run) {
                 state.unread.about(run, about);
+            }
+        });
+    }
+
+    /// The run has begun its wait of this number: that those before are over is no news any more.
+    /// What nobody has read of them is owed again, also at the end of a wait that is not told.
+    pub(super) fn waits(&self, run: RunId, number: u32, owed: Owed) {
+        self.change(|state| {
+            let Some(waits) = state.live.get_mut(&run) else { return };
+            let before = waits.last;
+            waits.last = before.max(number);
+            let taken_back = before < number && state.unread.take_back(run, About::Waited);
+            if owed == Owed::Yes || taken_back {
+                waits.owed = Owed::Yes;
+            }
+        });
+    }
+
+    /// All waits of the run up to this number are over: told, unless it has begun another while
+    /// this was on its way. P8: then that one's end is told, which covers these.
+    pub(super) fn waited(&self, run: RunId, number: u32) {
+        self.change(|state| {
+            let Some(waits) = state.live.get_mut(&run).filter(|w| w.last == number) else { return };
+            if std::mem::take(&mut waits.owed) == Owed::Yes {
+                state.unread.about(run, About::Waited);
             }
         });
     }

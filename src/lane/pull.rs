@@ -7,7 +7,7 @@ use super::owned::OwnedRun;
 use super::redeem::{Redeemed, redeem};
 use super::staff::Seat;
 use crate::model::RunId;
-use crate::run::{Closure, Run};
+use crate::run::{Closure, Home, Run};
 use crate::session::{Claimed, Door, SlotState, Started, Work};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -48,7 +48,7 @@ impl Port {
         };
         seat.is_of(id);
         let (shared, crew) = (Arc::clone(&self.shared), Arc::clone(&self.staff.crew));
-        let mut run = Run::new(shared, crew, session, door.id);
+        let mut run = Run::new(Home { shared, crew }, session, door.id);
         match &started.work {
             Work::Closure(_) => {
                 self.execute(door, run, started, now);
@@ -56,7 +56,7 @@ impl Port {
             }
             Work::Messages(_) => {
                 let mut execution = Execution::new(&self.staff, &self.shared, door, now);
-                execution.begin(&run, &started);
+                execution.wait_is_over(started.admitted);
                 if let Err(error) = execution.count_attempt(&run, &started) {
                     let end = execution.give_back(&mut run, started, &error);
                     let after = execution.finish_batch(&run, &end, None);
@@ -64,6 +64,7 @@ impl Port {
                     return Pulled::Executed;
                 }
                 run.begin(started);
+                run.transcribe_start();
                 // There may be less to hear now.
                 self.rouse();
                 Pulled::Run(OwnedRun::new(run, Arc::clone(self), seat))

@@ -30,17 +30,22 @@ pub(super) fn redeem(
     if let Some(issued) = issued {
         door.lane_wait.record(now.since(issued));
     }
-    let settings = door.settings();
     let ticket = Ticketed {
         tag: Tag { lane: door.id, priority },
         issued,
-        warning: settings.wait_warning,
+        warning: door.wait_warning(),
         inbox: door.inbox(),
-        deadline: settings.deadline,
+        deadline: door.deadline(),
     };
-    let claimed = shared.transition(&session, now, |m, cx| match watch {
-        Some(watch) => m.claim_watched(&ticket, id, watch, cx),
-        None => m.claim(&ticket, id, cx),
+    let claimed = shared.transition(&session, now, |m, cx| {
+        let (next, claimed) = match watch {
+            Some(watch) => m.claim_watched(&ticket, id, watch, cx),
+            None => m.claim(&ticket, id, cx),
+        };
+        if let Claimed::Run(started) = &claimed {
+            shared.begins(&session, started.run);
+        }
+        (next, claimed)
     });
     Redeemed { session, ticket, now, claimed }
 }

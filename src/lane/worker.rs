@@ -1,25 +1,19 @@
 //! A worker: one thread of one lane. A slot first, then a ticket, then a slice of runs.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use super::Staff;
 use super::execute::{After, Execution};
 use super::redeem::{Redeemed, redeem};
 use super::staff::Retired;
+use super::stint::{RunIds, Stint};
 use crate::model::RunId;
-use crate::run::{Closure, Run, Shared};
+use crate::run::{Closure, Home, Run, Shared};
 use crate::session::{Claimed, Door, Found, Open, Owed, Side, Started, Tag, Ticketed, Woken};
 use crate::sync::Arc;
 use crate::sync::on::{Thread, become_kind, confine};
 use crate::time::Moment;
-
-/// Run ids that a worker draws at once.
-const RUN_IDS: u64 = 16;
-/// Runs of one slice.
-const SLICE_RUNS: u32 = 64;
-/// Time of one slice.
-const SLICE_TIME: Duration = Duration::from_millis(1);
+use crate::watch::Seat;
 
 /// How a worker's thread ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,24 +28,37 @@ pub(super) struct Worker {
     pub(super) staff: Arc<Staff>,
     pub(super) shared: Arc<Shared>,
     pub(super) door: Arc<Door<Closure>>,
-    run_ids: Range<u64>,
-    /// The run that it executed last: the one that was abandoned, if it was replaced.
-    last: Option<RunId>,
+    ids: RunIds,
+    /// Where it counts alone, if there was a seat.
+    seat: Option<Seat>,
+    /// What every run of this worker owns, between two slices: handed on, since the reference
+    /// counts are everybody's.
+    home: Option<Home>,
 }
 
 impl Worker {
     pub(super) fn new(staff: Arc<Staff>, shared: Arc<Shared>, door: Arc<Door<Closure>>) -> Self {
-        Self { staff, shared, door, run_ids: 0..0, last: None }
+        Self { staff, shared, door, ids: RunIds::default(), seat: None, home: None }
     }
 
     pub(super) fn last_run(&self) -> Option<RunId> {
-        self.last
+        self.ids.last
     }
 
     /// The thread's whole life.
     pub(super) fn work(&mut self) -> Leaves {
         become_kind(Thread::Worker);
         confine(self.door.settings().isolated.then_some(self.door.id.0));
+        self.seat = self.shared.seats.take();
+        let leaves = self.serve();
+        if let Some(seat) = self.seat.take() {
+            self.shared.seats.leave(seat);
+        }
+        leaves
+    }
+
+    /// One ticket after the other.
+    fn serve(&mut self) -> Leaves {
         let mut found = self.door.gate.look();
         loop {
             found = match found {
@@ -114,56 +121,48 @@ impl Worker {
 
     /// Redeems the ticket that the gate has promised: discards a misfit, or runs a slice.
     fn take_ticket(&mut self) -> Slot {
-        let id = self.next_run_id();
+        let id = self.ids.next(&self.shared);
         let Redeemed { session, ticket, now, claimed } = redeem(&self.shared, &self.door, id, None);
         match claimed {
             Claimed::Misfit => Slot::Mine,
             Claimed::Run(started) => {
-                self.run_ids.start += 1;
-                let (shared, crew) = (Arc::clone(&self.shared), Arc::clone(&self.staff.crew));
-                let run = Run::new(shared, crew, session, self.door.id);
-                self.slice(run, started, &ticket, now)
+                self.ids.use_up();
+                let home = self.home.take().unwrap_or_else(|| Home {
+                    shared: Arc::clone(&self.shared),
+                    crew: Arc::clone(&self.staff.crew),
+                });
+                let mut run = Run::new(home, session, self.door.id);
+                let slot = self.slice(&mut run, started, &ticket, now);
+                self.home = Some(run.home());
+                slot
             }
         }
-    }
-
-    /// The id that the next run of this worker will have; used up only by a run.
-    fn next_run_id(&mut self) -> RunId {
-        if self.run_ids.is_empty() {
-            self.run_ids = self.shared.draw_run_ids(RUN_IDS);
-        }
-        RunId::new(self.run_ids.start)
     }
 
     /// Runs of one session, one after the other, until the slice is over.
     fn slice(
         &mut self,
-        mut run: Run,
+        run: &mut Run,
         started: Started<Closure>,
         ticket: &Ticketed,
         begun: Moment,
     ) -> Slot {
-        let (shared, door) = (Arc::clone(&self.shared), Arc::clone(&self.door));
-        let staff = Arc::clone(&self.staff);
-        let mut execution = Execution::new(&staff, &shared, &door, begun);
-        let mut runs = 0;
+        let Self { staff, shared, door, ids, seat, .. } = self;
+        let mut stint = Stint::new(ticket, shared, door, ids, begun);
+        let mut execution = Execution::new(staff, shared, door, begun).seated(seat.as_ref());
         let mut place = Some(started);
-        while let Some(started) = &place {
-            runs += 1;
-            let goes_on = runs < SLICE_RUNS
-                && execution.now.since(begun) < SLICE_TIME
-                && self.lane_has_room();
-            self.last = Some(started.run);
-            let slice = goes_on.then(|| (ticket, self.next_run_id()));
-            match execution.run(&mut run, &mut place, slice) {
+        while place.is_some() {
+            match execution.run(run, &mut place, Some(&mut stint)) {
                 After::Over { ticket: Some(tag), .. } => {
-                    return self.ready(&run, tag, execution.now);
+                    let now = execution.now;
+                    return self.ready(run, tag, now);
                 }
                 After::Over { .. } => {}
                 After::Replaced => return Slot::Gone,
             }
-            // The id was for the next run, if there is one.
-            self.run_ids.start += u64::from(place.is_some());
+            if place.is_some() {
+                stint.goes_on();
+            }
         }
         Slot::Mine
     }
@@ -178,12 +177,6 @@ impl Worker {
         // P7: the host's callbacks hang on the run, and dropping them may take its time.
         self.shared.issue(run.session(), tag, Some(now));
         Slot::Mine
-    }
-
-    /// A slice ends early where the lane is paused or lowered, or a resumer waits.
-    fn lane_has_room(&self) -> bool {
-        let word = self.door.gate.word();
-        word.executing <= word.cap && self.door.gate.resuming() == 0
     }
 }
 

@@ -297,8 +297,6 @@ impl Message {
         self.details().requeued_from.as_deref()
     }
 
-    /// Bytes of host data that wait with it: everything whose length the host chooses, but for key
-    /// and id, which have bounds of their own. P9.
     /// How long it may wait, if it says so itself.
     #[must_use]
     pub fn ttl(&self) -> Option<Duration> {
@@ -317,6 +315,8 @@ impl Message {
         self.details().attempts
     }
 
+    /// Bytes of host data that wait with it: everything whose length the host chooses, but for key
+    /// and id, which have bounds of their own. P9.
     pub(crate) fn bytes(&self) -> usize {
         let long = |part: &Option<Box<str>>| part.as_ref().map_or(0, |p| p.len());
         let own = self.text.len() + self.authority().len();

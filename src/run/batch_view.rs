@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Run;
 use crate::model::{Message, MessageId};
-use crate::session::{Cell, turn_text};
+use crate::session::{Batch, Cell, turn_text};
 use crate::sync::Arc;
 
 /// The messages of a run's batch, oldest first; empty for a closure.
@@ -46,19 +46,19 @@ impl<'run> BatchView<'run> {
     /// How many messages the lines about dropped ones speak of.
     #[must_use]
     pub fn summary_of(self) -> u32 {
-        self.run.batch.as_ref().map_or(0, |batch| batch.summary_of())
+        self.run.batch.as_ref().map_or(0, Batch::summary_of)
     }
 
     /// The lines about dropped messages, oldest first, at most 160 characters each.
     pub fn summary(self) -> impl Iterator<Item = &'run str> {
-        let lines = self.run.batch.as_ref().and_then(|batch| batch.summary.as_ref());
+        let lines = self.run.batch.as_ref().and_then(|batch| batch.summary());
         lines.into_iter().flat_map(|lines| lines.lines.iter().map(|line| &**line))
     }
 
     /// The ids, in order.
     #[must_use]
     pub fn ids(self) -> Arc<[MessageId]> {
-        self.run.batch.as_ref().map_or_else(|| [].into(), |batch| batch.ids())
+        self.run.batch.as_ref().map_or_else(|| [].into(), Batch::ids)
     }
 }
 

@@ -4,7 +4,7 @@ use super::Run;
 use super::receipt::Pending;
 use super::slot::Slot;
 use crate::model::{Fate, MessageId, Settled};
-use crate::session::{Code, Kept, Standing, Telling, Watch};
+use crate::session::{Code, Kept, Standing, Telling, Watch, Watched};
 use crate::sync::{Arc, Mutex, caught};
 
 /// The work of a session's closures: code that was fired, and that nobody can ask for any more,
@@ -25,6 +25,12 @@ impl Closure {
     #[inline]
     pub(crate) fn as_task(&self) -> Option<&Arc<dyn Task>> {
         self.0.as_shared()
+    }
+
+    /// The task, if it has a receipt; else the closure, which was fired.
+    #[inline]
+    pub(crate) fn asked(self) -> Result<Arc<dyn Task>, Self> {
+        self.0.into_shared().map_err(Self)
     }
 
     /// Calls code that was fired.
@@ -162,8 +168,18 @@ where
             Settled { fate, run: None, outcome: None, reply: None, lead: false, error: None };
         self.tell(none);
     }
+}
 
+impl<F, T> Watched for Job<F, T>
+where
+    F: FnOnce(&Run) -> T + Send + 'static,
+    T: Clone + Send + 'static,
+{
     fn watch(&self, watcher: Arc<dyn Watch>) {
         self.telling.watch(watcher);
+    }
+
+    fn unwatch(&self, watcher: &dyn Watch) {
+        self.telling.unwatch(watcher);
     }
 }

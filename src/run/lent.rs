@@ -4,17 +4,16 @@ use super::wait::take_back;
 use super::wait_graph::EdgeId;
 use super::{Crew, Receipt, Run, Session, Shared};
 use crate::model::{LaneId, RunId, WaitError};
-use crate::session::{Registration, Resume, SlotState, Wake, Watch};
-use crate::sync::{Arc, Mutex};
+use crate::session::{Registration, Resume, SlotState, Wake, Watch, Watched};
+use crate::sync::{Arc, Mutex, Weak};
 
-/// The run that lends its slot, and who hears when it has one again.
+/// The run that lends its slot.
 #[derive(Clone)]
 struct Lender {
     shared: Arc<Shared>,
     session: Arc<Session>,
     lane: LaneId,
     run: RunId,
-    heard: Arc<dyn Watch>,
 }
 
 /// What of a wait must be ended, once.
@@ -24,31 +23,63 @@ struct Open {
 }
 
 /// A wait in progress.
-struct Lent {
+pub(super) struct Lent {
     lender: Lender,
     crew: Arc<Crew>,
+    /// What is waited for: this is one of its watchers.
+    awaited: Weak<dyn Watched>,
     /// None once it is due. A leaf lock.
     open: Mutex<Option<Open>>,
 }
 
 impl Run {
-    /// Lends the slot until the receipt has its fate or the run is stopped; `heard` is woken once
-    /// a slot is taken again and no other wait of the run goes on. Never blocks.
+    /// Lends the slot until the receipt has its fate or the run is stopped; `heard` hears that the
+    /// run waits, and once that a slot is taken again and no wait of it goes on. Never blocks.
     pub(crate) fn lend_until<T: Clone>(
         &self,
         receipt: &Receipt<T>,
-        heard: Arc<dyn Watch>,
+        heard: &Arc<dyn Watch>,
     ) -> Result<(), WaitError> {
         let edge = self.lend_for(receipt)?;
+        let numbered = self.session.lock().machine.heard_by(self.id, Arc::clone(heard));
+        let number = numbered.map_err(|_| {
+            self.crew.waits.end(edge);
+            WaitError::Stale(self.id)
+        })?;
+        // Before anything can end this wait: what is heard later is about it, too.
+        heard.wake(Wake::Waits(number));
         let (shared, session) = (Arc::clone(&self.shared), Arc::clone(&self.session));
-        let lender = Lender { shared, session, lane: self.lane, run: self.id, heard };
+        let lender = Lender { shared, session, lane: self.lane, run: self.id };
         let open = Mutex::new(Some(Open { edge, stop: None }));
-        let lent = Arc::new(Lent { lender, crew: Arc::clone(&self.crew), open });
+        let awaited = Arc::clone(&receipt.pending) as Arc<dyn Watched>;
+        let (crew, awaited) = (Arc::clone(&self.crew), Arc::downgrade(&awaited));
+        let lent = Arc::new(Lent { lender, crew, awaited, open });
+        self.remember(&lent);
         let on_stop = Arc::clone(&lent);
         let stop = self.token().on_cancel(move |cause| on_stop.wake(Wake::Stop(cause)));
         lent.ends_with(stop);
-        receipt.pending.watch(lent);
+        receipt.pending.watch(Arc::clone(&lent) as Arc<dyn Watch>);
+        if lent.open.lock().is_none() {
+            // A stop was faster than its watching.
+            lent.leave();
+        }
         Ok(())
+    }
+
+    /// The run may end before its wait does.
+    fn remember(&self, lent: &Arc<Lent>) {
+        let mut all = self.rare().lent.lock();
+        // P9: only those that go on.
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Arc::downgrade(lent));
+    }
+
+    /// It has ended: what it waited for, it waits for no more. P9: nothing of it stays there.
+    pub(crate) fn end_waits(&self) {
+        self.crew.waits.forget(self.session.serial, self.id);
+        let Some(rare) = self.rare_if_any() else { return };
+        let all = std::mem::take(&mut *rare.lent.lock());
+        all.iter().filter_map(Weak::upgrade).for_each(|lent| lent.end());
     }
 }
 
@@ -57,25 +88,46 @@ impl Lent {
     fn ends_with(&self, stop: Registration) {
         match self.open.lock().as_mut() {
             Some(open) => open.stop = Some(stop),
-            None => stop.forget(),
+            None => stop.take_back(),
         }
     }
-}
 
-impl Watch for Lent {
     /// It is due, for the first reason of all.
-    fn wake(&self, _: Wake) {
+    fn due(&self) {
         let Some(Open { edge, stop }) = self.open.lock().take() else { return };
-        // The registration may be what calls us: it is let go without waiting. It also ends the
-        // ring of token, callback and registration.
+        // The registration may be what calls us: it is taken back without waiting. P9: it is the
+        // ring of token, callback and registration that ends here.
         if let Some(stop) = stop {
-            stop.forget();
+            stop.take_back();
         }
         self.crew.waits.end(edge);
         let Lender { shared, session, lane, run, .. } = &self.lender;
         let waits = session.lock().machine.wait_over(*run);
         if waits == Ok(0) {
             shared.doors.get(*lane).gate.resume_by(Arc::new(self.lender.clone()));
+        }
+    }
+
+    /// Ends it before its time.
+    fn end(&self) {
+        self.due();
+        self.leave();
+    }
+
+    /// It is no watcher of what it waits for.
+    fn leave(&self) {
+        if let Some(awaited) = self.awaited.upgrade() {
+            awaited.unwatch(self);
+        }
+    }
+}
+
+impl Watch for Lent {
+    fn wake(&self, why: Wake) {
+        if why == Wake::Settled {
+            self.due();
+        } else {
+            self.end();
         }
     }
 }
@@ -85,7 +137,6 @@ impl Resume for Lender {
         let door = self.shared.doors.get(self.lane);
         let state = take_back(&self.shared, &self.session, door, self.run);
         if state == Ok(SlotState::Held) {
-            self.heard.wake(Wake::Settled);
             // As any resumer: what it was served before must not wait for another arrival.
             let call = door.gate.call_if_needed();
             self.shared.answer_call(door, call);

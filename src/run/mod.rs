@@ -24,11 +24,11 @@ mod wait_graph;
 
 pub use batch_view::{BatchView, Part};
 pub use call::{CallResult, CallState, Code, Effects, Launch, Why};
-pub(crate) use closure::{Closure, Job};
+pub(crate) use closure::{Closure, Job, Task};
 pub use ledger::{Ledger, OpenCallsLeft};
 pub use receipt::{CameBack, Receipt};
 pub use refused::{Refused, SpawnRefused};
-pub(crate) use run::Crew;
+pub(crate) use run::{Crew, Home};
 pub use run::{Run, Signal};
 pub use steers::{End, Steers};
 pub(crate) use transcript::told_end;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::Session;
 use crate::model::{Fallback, MessageId, Reply, RunId, Settled, WaitError};
-use crate::session::{Cell, Landed, Place, Standing, Telling, Watch};
+use crate::session::{Cell, Landed, Place, Standing, Telling, Watch, Watched};
 use crate::sync::on::{Thread, kind};
 use crate::sync::{Arc, oneshot};
 use crate::watch::Placement;
 
 /// A message or closure whose fate somebody may ask for.
-pub(crate) trait Pending<T>: Send + Sync {
+pub(crate) trait Pending<T>: Watched {
     fn telling(&self) -> &Telling<T>;
     fn id(&self) -> MessageId;
     fn key(&self) -> &Arc<str>;
@@ -20,7 +20,6 @@ pub(crate) trait Pending<T>: Send + Sync {
     /// Tells a closure's receipt that it was withdrawn, and drops the host's code. A message is
     /// told by its session.
     fn withdrawn(&self) {}
-    fn watch(&self, watcher: Arc<dyn Watch>);
 }
 
 impl Pending<Reply> for Cell {
@@ -43,9 +42,15 @@ impl Pending<Reply> for Cell {
     fn standing(&self) -> &Standing {
         &self.standing
     }
+}
 
+impl Watched for Cell {
     fn watch(&self, watcher: Arc<dyn Watch>) {
         self.telling.watch(watcher);
+    }
+
+    fn unwatch(&self, watcher: &dyn Watch) {
+        self.telling.unwatch(watcher);
     }
 }
 
@@ -78,9 +83,15 @@ impl Pending<Reply> for Settling {
     fn standing(&self) -> &Standing {
         &self.standing
     }
+}
 
+impl Watched for Settling {
     fn watch(&self, watcher: Arc<dyn Watch>) {
         self.telling.watch(watcher);
+    }
+
+    fn unwatch(&self, watcher: &dyn Watch) {
+        self.telling.unwatch(watcher);
     }
 }
 

@@ -3,12 +3,13 @@
 use super::batch_view::BatchView;
 use super::children::Children;
 use super::ledger::Calls;
+use super::lent::Lent;
 use super::receipt::Receipt;
 use super::{Refused, Session, Shared, WaitGraph};
 use crate::model::{Cause, Error, LaneId, Message, Reply, RunId};
 use crate::session::{Batch, Door, Inbox, Origin, Started, Token, Verdict, Wake, Watch, Work};
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::{Arc, Mutex, OnceLock, caught, par};
+use crate::sync::{Arc, Mutex, OnceLock, Weak, caught, par};
 use crate::watch::{Event, Phase, Spoken};
 
 /// How a run submits a message: the engine's one way in.
@@ -20,6 +21,12 @@ pub(crate) struct Crew {
     pub(crate) waits: WaitGraph,
     pub(crate) tools: par::Pool,
     pub(crate) submit: Submit,
+}
+
+/// The engine that a run belongs to.
+pub(crate) struct Home {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) crew: Arc<Crew>,
 }
 
 /// Something that a run may want to hear at once.
@@ -40,6 +47,8 @@ pub(super) struct Rare {
     pub(super) calls: OnceLock<Arc<Calls>>,
     pub(super) children: OnceLock<Arc<Children>>,
     pub(super) signals: Mutex<Option<Arc<Signals>>>,
+    /// Its waits without a thread, of which some may be over.
+    pub(super) lent: Mutex<Vec<Weak<Lent>>>,
     /// The cause that the adapter gives for a failure of its own; a number as in tokens.
     failed_with: AtomicU8,
 }
@@ -52,7 +61,8 @@ impl Watch for Signals {
         let signal = match why {
             Wake::Steer => Signal::Steer,
             Wake::Stop(_) => Signal::Stop,
-            Wake::Settled => Signal::Waited,
+            Wake::Settled | Wake::Waited(_) => Signal::Waited,
+            Wake::Waits(_) | Wake::Blocks(_) => return,
         };
         // P7: whoever submits or stops must not suffer for what the run's host does about it.
         let _ = caught::call(|| (self.0)(signal));
@@ -71,7 +81,7 @@ pub struct Run {
     pub(super) id: RunId,
     pub(super) lane: LaneId,
     pub(super) attempt: u32,
-    pub(super) batch: Option<Arc<Batch>>,
+    pub(super) batch: Option<Batch>,
     text: OnceLock<Arc<str>>,
     /// Shared with the run's other views, of [`share`](Self::share).
     rare: OnceLock<Arc<Rare>>,
@@ -79,12 +89,8 @@ pub struct Run {
 
 impl Run {
     /// The run object of a slice; [`renew`](Self::renew) makes it each run's in turn.
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        crew: Arc<Crew>,
-        session: Arc<Session>,
-        lane: LaneId,
-    ) -> Self {
+    pub(crate) fn new(home: Home, session: Arc<Session>, lane: LaneId) -> Self {
+        let Home { shared, crew } = home;
         Self {
             shared,
             crew,
@@ -98,6 +104,20 @@ impl Run {
         }
     }
 
+    /// What the next run object may have. The session is let go, and so is what hangs on the run.
+    pub(crate) fn home(self) -> Home {
+        let Self { shared, crew, rare, .. } = self;
+        // P7: the host's callbacks may be there.
+        caught::let_go(rare);
+        Home { shared, crew }
+    }
+
+    /// Becomes the next run, of a closure after a closure.
+    #[inline]
+    pub(crate) fn goes_on_as(&mut self, run: RunId) {
+        self.id = run;
+    }
+
     /// Becomes the run of this batch.
     pub(crate) fn begin(&mut self, started: Started<super::Closure>) {
         let Started { run, work: Work::Messages(batch), lane, attempt, .. } = started else {
@@ -108,7 +128,7 @@ impl Run {
 
     /// Becomes this run.
     #[inline]
-    pub(crate) fn renew(&mut self, run: (RunId, LaneId, u32), batch: Option<Arc<Batch>>) {
+    pub(crate) fn renew(&mut self, run: (RunId, LaneId, u32), batch: Option<Batch>) {
         (self.id, self.lane, self.attempt) = run;
         if let Some(rare) = self.rare.take() {
             // P7: the host's callbacks hang on it.
@@ -123,6 +143,10 @@ impl Run {
     /// Whether nothing of the host's hangs on it.
     pub(crate) fn is_plain(&self) -> bool {
         self.rare.get().is_none() && self.batch.is_none()
+    }
+
+    pub(super) fn rare_if_any(&self) -> Option<&Rare> {
+        self.rare.get().map(Arc::as_ref)
     }
 
     pub(super) fn rare(&self) -> &Rare {
@@ -156,7 +180,7 @@ impl Run {
     }
 
     /// The messages that it consumes; none for a closure.
-    pub(crate) fn messages(&self) -> Option<Arc<Batch>> {
+    pub(crate) fn messages(&self) -> Option<Batch> {
         self.batch.clone()
     }
 

@@ -120,6 +120,18 @@ impl<A, T> Slot<A, T> {
         self.verbs.shared.then(|| unsafe { &*self.room.as_ptr().cast::<T>() })
     }
 
+    /// What is shared, taken out; else the slot, which holds code.
+    #[inline]
+    pub(crate) fn into_shared(self) -> Result<T, Self> {
+        if !self.verbs.shared {
+            return Err(self);
+        }
+        let slot = ManuallyDrop::new(self);
+        // SAFETY: only `shared` sets the mark, and it has put a `T` there; the slot is not dropped
+        // any more.
+        Ok(unsafe { slot.room.as_ptr().cast::<T>().read() })
+    }
+
     /// Calls the code; what it captured is gone afterwards, also if it panics.
     #[inline]
     pub(crate) fn call(self, with: &A) {

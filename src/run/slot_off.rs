@@ -31,6 +31,15 @@ impl<A, T> Slot<A, T> {
         }
     }
 
+    /// What is shared, taken out; else the slot, which holds code.
+    #[inline]
+    pub(crate) fn into_shared(self) -> Result<T, Self> {
+        match self.content {
+            Content::Shared(value) => Ok(value),
+            Content::Code(_) => Err(self),
+        }
+    }
+
     /// Calls the code; what it captured is gone afterwards, also if it panics.
     #[inline]
     pub(crate) fn call(self, with: &A) {

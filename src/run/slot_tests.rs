@@ -85,6 +85,18 @@ fn what_is_shared_can_be_looked_at_and_is_let_go_with_its_slot() {
 }
 
 #[test]
+fn what_is_shared_can_be_taken_out_and_code_stays_in_its_slot() {
+    let value = Arc::new(7);
+    let taken = Tested::shared(Arc::clone(&value)).into_shared().unwrap_or_default();
+    assert_eq!((*taken, Arc::strong_count(&value)), (7, 2));
+    let (drops, sum) = (Arc::default(), Cell::new(0));
+    let Err(slot) = holding([1; 8], &drops).into_shared() else { panic!("code is not shared") };
+    assert_eq!(drops.load(Ordering::Relaxed), 0);
+    slot.call(&sum);
+    assert_eq!((sum.get(), drops.load(Ordering::Relaxed)), (8, 1));
+}
+
+#[test]
 fn slots_go_to_other_threads() {
     let (drops, told) = (Arc::default(), Arc::new(AtomicU32::new(0)));
     let slots: Vec<_> = (0..100).map(|_| holding([1; 8], &drops)).collect();

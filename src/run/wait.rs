@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::wait_graph::{EdgeId, Stop};
 use super::{Closure, Receipt, Run, Session, Shared};
 use crate::model::{Error, RunId, Settled, WaitError};
-use crate::session::{Door, Registration, SlotState, Wake, Watch};
+use crate::session::{Door, Regained, Registration, SlotState, Wake, Watch};
 use crate::sync::atomic::Ordering;
 use crate::sync::on::{Thread, kind};
 use crate::sync::oneshot::{Latch, deadline};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, caught};
 
 /// Wakes a wait, and whoever listens to the run.
 struct Bell {
@@ -21,10 +21,12 @@ struct Bell {
 impl Watch for Bell {
     fn wake(&self, why: Wake) {
         self.latch.set();
-        if why == Wake::Settled
-            && let Some(signals) = self.signals.lock().take()
-        {
-            signals.wake(Wake::Settled);
+        if why == Wake::Settled {
+            // P7: unlocked before the host is called.
+            let signals = self.signals.lock().take();
+            if let Some(signals) = signals {
+                signals.wake(Wake::Settled);
+            }
         }
     }
 }
@@ -67,6 +69,11 @@ impl Run {
     /// `WouldDeadlock` with the cycle; `Stale` if the run was abandoned.
     pub fn wait_begin<T: Clone>(&self, receipt: &Receipt<T>) -> Result<Waiting<'_, T>, WaitError> {
         let edge = self.lend_for(receipt)?;
+        let again = self.session.lock().machine.blocks(self.id);
+        if let Some((heard, number)) = again {
+            // P8: before anything can end this wait: the end of those before it is no news now.
+            heard.wake(Wake::Blocks(number));
+        }
         let bell = Bell { latch: Latch::default(), signals: Mutex::new(self.signals()) };
         let bell = Arc::new(bell);
         let on_stop = Arc::clone(&bell);
@@ -125,22 +132,25 @@ impl Run {
     }
 }
 
-/// A slot was taken for a run that waited: it is the run's again, or free, if the run has no use
-/// for it any more.
+/// A slot was taken for a run that waited: it is the run's again, and whoever hears of its waits is
+/// told, whichever was the last; or it is free, if the run has no use for it any more.
 pub(super) fn take_back(
     shared: &Arc<Shared>,
     session: &Session,
     door: &Arc<Door<Closure>>,
     run: RunId,
 ) -> Result<SlotState, Error> {
-    let state = session.lock().machine.regain(run);
-    if state == Ok(SlotState::Held) {
+    let regained = session.lock().machine.regain(run);
+    if let Ok(Regained::Held(waited)) = regained {
         door.lent.fetch_sub(1, Ordering::SeqCst);
-    } else {
-        let call = door.gate.leave();
-        shared.answer_call(door, call);
+        if let Some(waited) = waited {
+            waited.tell();
+        }
+        return Ok(SlotState::Held);
     }
-    state
+    let call = door.gate.leave();
+    shared.answer_call(door, call);
+    regained.map(|_| SlotState::Lent)
 }
 
 impl<T: Clone> Waiting<'_, T> {
@@ -173,6 +183,11 @@ impl<T: Clone> Waiting<'_, T> {
     fn over(&mut self) -> Result<(), WaitError> {
         let Some(stop) = self.stop.take() else { return Ok(()) };
         drop(stop);
+        // P9: neither the message nor the host hears any more of a wait that is over.
+        self.receipt.pending.unwatch(&*self.bell);
+        let signals = self.bell.signals.lock().take();
+        // P7: the host's, let go with no lock held.
+        caught::let_go(signals);
         self.run.crew.waits.end(self.edge);
         self.run.regain_slot()
     }

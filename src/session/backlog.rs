@@ -232,6 +232,12 @@ impl<C: Code> Backlog<C> {
         Some(entry)
     }
 
+    /// Takes the oldest entry out if it suits.
+    #[inline]
+    pub(crate) fn pop_if(&mut self, suits: impl FnOnce(&Entry<C>) -> bool) -> Option<Entry<C>> {
+        if self.front().is_some_and(suits) { self.pop() } else { None }
+    }
+
     /// The oldest message that `suits`, which may not be one whose steer waits for delivery.
     pub(crate) fn oldest(&self, suits: impl Fn(&Cell) -> bool) -> Option<Arc<Cell>> {
         self.first.iter().chain(&self.rest).find_map(|entry| match &entry.item {
@@ -249,6 +255,11 @@ impl<C: Code> Backlog<C> {
         self.live = 0;
         self.gaps = 0;
         live
+    }
+
+    /// Whether it has neither an entry nor a buffer.
+    pub(crate) fn is_free(&self) -> bool {
+        self.first.is_none() && self.rest.capacity() == 0 && self.gaps == 0
     }
 
     /// Gives the buffer back. P10: an idle session holds none.

@@ -5,16 +5,25 @@ use super::overflow::Lines;
 use crate::model::MessageId;
 use crate::sync::{Arc, OnceLock};
 
-/// What a message run works on. Formed at claim, frozen until its last attempt has ended.
-pub(crate) struct Batch {
-    pub(crate) cells: Cells,
+/// What a message run works on. Formed at claim, frozen until its last attempt has ended. Shared:
+/// a clone is the same batch.
+#[derive(Clone)]
+pub(crate) enum Batch {
+    /// One message, and nothing was dropped before it: nearly always, and nothing to allocate.
+    One(Arc<Cell>),
+    Whole(Arc<Whole>),
+}
+
+/// Several messages, or one with lines.
+pub(crate) struct Whole {
+    cells: Vec<Arc<Cell>>,
     /// Lines about messages that were dropped before it.
-    pub(crate) summary: Option<Lines>,
+    summary: Option<Lines>,
     /// Made once, when anybody asks.
     ids: OnceLock<Arc<[MessageId]>>,
 }
 
-/// One message without a buffer of its own, or several.
+/// The messages of a batch to be: at least one.
 pub(crate) enum Cells {
     One(Arc<Cell>),
     Many(Vec<Arc<Cell>>),
@@ -38,13 +47,20 @@ impl Cells {
 
 impl Batch {
     pub(crate) fn new(cells: Cells, summary: Option<Lines>) -> Self {
-        let batch = Self { cells, summary, ids: OnceLock::new() };
-        batch.iter().for_each(|cell| cell.standing.put(Place::Started));
-        batch
+        cells.as_slice().iter().for_each(|cell| cell.standing.put(Place::Started));
+        let cells = match (cells, &summary) {
+            (Cells::One(cell), None) => return Self::One(cell),
+            (Cells::One(cell), Some(_)) => vec![cell],
+            (Cells::Many(cells), _) => cells,
+        };
+        Self::Whole(Arc::new(Whole { cells, summary, ids: OnceLock::new() }))
     }
 
     pub(crate) fn as_slice(&self) -> &[Arc<Cell>] {
-        self.cells.as_slice()
+        match self {
+            Self::One(cell) => std::slice::from_ref(cell),
+            Self::Whole(whole) => &whole.cells,
+        }
     }
 
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, Arc<Cell>> {
@@ -65,10 +81,22 @@ impl Batch {
     }
 
     pub(crate) fn ids(&self) -> Arc<[MessageId]> {
-        Arc::clone(self.ids.get_or_init(|| self.iter().map(|cell| cell.id()).collect()))
+        let ids = || self.iter().map(|cell| cell.id()).collect();
+        match self {
+            Self::One(_) => ids(),
+            Self::Whole(whole) => Arc::clone(whole.ids.get_or_init(ids)),
+        }
+    }
+
+    /// Lines about messages that were dropped before it.
+    pub(crate) fn summary(&self) -> Option<&Lines> {
+        match self {
+            Self::One(_) => None,
+            Self::Whole(whole) => whole.summary.as_ref(),
+        }
     }
 
     pub(crate) fn summary_of(&self) -> u32 {
-        self.summary.as_ref().map_or(0, |lines| lines.count)
+        self.summary().map_or(0, |lines| lines.count)
     }
 }

@@ -90,6 +90,14 @@ pub(crate) trait Watch: Send + Sync {
     fn wake(&self, why: Wake);
 }
 
+/// Something with a fate, whose watchers come and go.
+pub(crate) trait Watched: Send + Sync {
+    /// Wakes `watcher` when the fate is told, at once if it already is.
+    fn watch(&self, watcher: Arc<dyn Watch>);
+    /// Takes it out, if it is there.
+    fn unwatch(&self, watcher: &dyn Watch);
+}
+
 /// Why a watcher is woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
@@ -99,11 +107,18 @@ pub(crate) enum Wake {
     Steer,
     /// This run is stopped, or fenced.
     Stop(Cause),
+    /// This run begins its wait of this number, without a thread.
+    Waits(u32),
+    /// This run begins its wait of this number, with a thread that knows the end of it by itself.
+    Blocks(u32),
+    /// All its waits up to this number are over, and it has its slot again.
+    Waited(u32),
 }
 
 struct Told<T> {
     settled: Option<Settled<T>>,
-    watchers: Vec<Arc<dyn Watch>>,
+    #[allow(clippy::box_collection, reason = "8 bytes in every message instead of 24")]
+    watchers: Option<Box<Vec<Arc<dyn Watch>>>>,
 }
 
 /// The fate of one message or closure, to be told to whoever waits. A leaf lock.
@@ -114,7 +129,7 @@ pub(crate) struct Telling<T> {
 
 impl<T> Default for Telling<T> {
     fn default() -> Self {
-        let told = Told { settled: None, watchers: Vec::new() };
+        let told = Told { settled: None, watchers: None };
         Self { told: Mutex::new(told), changed: Condvar::new() }
     }
 }
@@ -126,12 +141,12 @@ impl<T: Clone> Telling<T> {
             let mut told = self.told.lock();
             assert!(told.settled.is_none(), "P4: a message has one fate");
             told.settled = Some(settled);
-            std::mem::take(&mut told.watchers)
+            told.watchers.take()
         };
         if !planted!(TellsInSilence) {
             self.changed.notify_all();
         }
-        watchers.iter().for_each(|w| w.wake(Wake::Settled));
+        watchers.iter().flat_map(|all| all.iter()).for_each(|w| w.wake(Wake::Settled));
     }
 
     pub(crate) fn get(&self) -> Option<Settled<T>> {
@@ -151,11 +166,29 @@ impl<T: Clone> Telling<T> {
         told.settled.clone()
     }
 
+    /// Takes a watcher out that has no use for the fate any more. P9: a message that waits for long
+    /// does not collect them.
+    pub(crate) fn unwatch(&self, watcher: &dyn Watch) {
+        let is_it = |w: &Arc<dyn Watch>| std::ptr::addr_eq(Arc::as_ptr(w), watcher);
+        let taken = {
+            let mut told = self.told.lock();
+            let at = told.watchers.as_ref().and_then(|all| all.iter().position(is_it));
+            at.and_then(|at| told.watchers.as_mut().map(|all| all.remove(at)))
+        };
+        // P7: with no lock held.
+        drop(taken);
+    }
+
+    #[cfg(all(test, feature = "capi"))]
+    pub(crate) fn watchers(&self) -> usize {
+        self.told.lock().watchers.as_ref().map_or(0, |all| all.len())
+    }
+
     /// Wakes `watcher` when the fate is told, at once if it already is.
     pub(crate) fn watch(&self, watcher: Arc<dyn Watch>) {
         let mut told = self.told.lock();
         if told.settled.is_none() {
-            told.watchers.push(watcher);
+            told.watchers.get_or_insert_default().push(watcher);
             return;
         }
         drop(told);
@@ -170,52 +203,54 @@ pub(crate) struct Cell {
     pub(crate) telling: Telling<crate::model::Reply>,
     /// When it may no longer start or be delivered.
     pub(crate) expires: Option<Moment>,
-    /// How long its run may take.
-    pub(crate) deadline: Option<Duration>,
     /// Serial number of its session.
     pub(crate) serial: u64,
-    /// Its number in the journal; 0 without one.
-    pub(crate) journaled: u64,
-    /// Runs of it that the end of a process interrupted.
-    #[allow(dead_code, reason = "without a journal there are none")]
-    pub(crate) interrupted: u32,
     pub(crate) attempts: u32,
     pub(crate) lane: LaneId,
     /// Levels of runs above it: 0 for a message from outside.
     pub(crate) depth: u8,
-    /// Whether its lane had no slot to spare when it came: then it is told that it waits.
-    pub(crate) crowded: bool,
-    /// The host's line about it, should it have to give way.
-    pub(crate) summary: Option<Box<str>>,
-    /// 1 once the steer half of a steer-backlog was delivered. Written under the session's lock.
-    seen: AtomicU8,
-    /// 1 once it was accepted as a steer-backlog. Written under the session's lock.
-    half: AtomicU8,
-    /// 1 once the journal is about to forget it. Read under the lock of the journal's line, which
-    /// is taken after it is written.
-    #[cfg_attr(not(feature = "journal"), allow(dead_code, reason = "nothing reads it then"))]
-    gone: AtomicU8,
+    /// What most messages have none of.
+    rare: Option<Box<Rare>>,
+    /// What has happened to it: bits, each set once.
+    marks: AtomicU8,
+}
+
+/// The rarer parts of a message on its way.
+#[derive(Default)]
+struct Rare {
+    deadline: Option<Duration>,
+    line: Option<Box<str>>,
+    /// Its number in the journal; 0 without one.
+    journaled: u64,
+    /// Runs of it that the end of a process interrupted.
+    #[cfg(feature = "journal")]
+    interrupted: u32,
 }
 
 impl Cell {
+    /// The steer half of a steer-backlog was delivered. Set under the session's lock.
+    const SEEN: u8 = 1;
+    /// It was accepted as a steer-backlog. Set under the session's lock.
+    const HALF: u8 = 2;
+    /// The journal is about to forget it. Read under the lock of the journal's line, which is
+    /// taken after it is set.
+    #[cfg(feature = "journal")]
+    const GONE: u8 = 4;
+    /// Its lane had no slot to spare when it came: then it is told that it waits.
+    const CROWDED: u8 = 8;
+
     pub(crate) fn new(message: Message, serial: u64, lane: LaneId) -> Self {
         Self {
             message,
             standing: Standing::default(),
             telling: Telling::default(),
             expires: None,
-            deadline: None,
             serial,
-            journaled: 0,
-            interrupted: 0,
             attempts: 1,
             lane,
             depth: 0,
-            crowded: false,
-            summary: None,
-            seen: AtomicU8::new(0),
-            half: AtomicU8::new(0),
-            gone: AtomicU8::new(0),
+            rare: None,
+            marks: AtomicU8::new(0),
         }
     }
 
@@ -223,29 +258,89 @@ impl Cell {
         match &self.message.id {
             Some(id) => MessageId::Given(Arc::clone(id)),
             // The same after a restart; no session has the serial number 0.
-            None if self.journaled > 0 => MessageId::Made(0, self.journaled),
+            None if self.journaled() > 0 => MessageId::Made(0, self.journaled()),
             None => MessageId::Made(self.serial, self.standing.number()),
         }
     }
 
+    /// How long its run may take.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.rare.as_ref()?.deadline
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Duration>) {
+        if deadline.is_some() {
+            self.rare.get_or_insert_default().deadline = deadline;
+        }
+    }
+
+    /// The host's line about it, should it have to give way.
+    pub(crate) fn line(&self) -> Option<&str> {
+        self.rare.as_ref()?.line.as_deref()
+    }
+
+    pub(crate) fn keep_line(&mut self, line: Option<Box<str>>) {
+        if line.is_some() {
+            self.rare.get_or_insert_default().line = line;
+        }
+    }
+
+    /// Its number in the journal; 0 without one.
+    pub(crate) fn journaled(&self) -> u64 {
+        self.rare.as_ref().map_or(0, |rare| rare.journaled)
+    }
+
+    #[cfg(feature = "journal")]
+    pub(crate) fn set_journaled(&mut self, number: u64) {
+        self.rare.get_or_insert_default().journaled = number;
+    }
+
+    /// Runs of it that the end of a process interrupted.
+    #[cfg(feature = "journal")]
+    pub(crate) fn interrupted(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.interrupted)
+    }
+
+    #[cfg(feature = "journal")]
+    pub(crate) fn set_interrupted(&mut self, times: u32) {
+        self.rare.get_or_insert_default().interrupted = times;
+    }
+
+    fn mark(&self, what: u8) {
+        self.marks.fetch_or(what, Ordering::Relaxed);
+    }
+
+    fn has(&self, mark: u8) -> bool {
+        self.marks.load(Ordering::Relaxed) & mark != 0
+    }
+
     /// Whether a later turn of its own waits in the backlog while it is a steer.
     pub(crate) fn has_half(&self) -> bool {
-        self.half.load(Ordering::Relaxed) == 1
+        self.has(Self::HALF)
     }
 
     pub(crate) fn mark_half(&self) {
-        self.half.store(1, Ordering::Relaxed);
+        self.mark(Self::HALF);
+    }
+
+    /// Whether it came to a lane without a slot to spare.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.has(Self::CROWDED)
+    }
+
+    pub(crate) fn mark_crowded(&self) {
+        self.mark(Self::CROWDED);
     }
 
     /// Whether a journal has nothing of it, or is about to forget it.
     #[cfg(feature = "journal")]
     pub(crate) fn is_gone(&self) -> bool {
-        self.journaled == 0 || self.gone.load(Ordering::Relaxed) == 1
+        self.journaled() == 0 || self.has(Self::GONE)
     }
 
     #[cfg(feature = "journal")]
     pub(crate) fn mark_gone(&self) {
-        self.gone.store(1, Ordering::Relaxed);
+        self.mark(Self::GONE);
     }
 
     /// `ttl` runs to the first start or to the delivery.
@@ -256,11 +351,11 @@ impl Cell {
     }
 
     pub(crate) fn mark_seen(&self) {
-        self.seen.store(1, Ordering::Relaxed);
+        self.mark(Self::SEEN);
     }
 
     pub(crate) fn seen(&self) -> bool {
-        self.seen.load(Ordering::Relaxed) == 1
+        self.has(Self::SEEN)
     }
 
     /// Whether both may answer and act together: equal route and authority, and one agent, which
@@ -276,7 +371,18 @@ impl Cell {
     pub(crate) fn merges_with(&self, other: &Self) -> bool {
         self.lane == other.lane
             && self.attempts == other.attempts
-            && self.deadline == other.deadline
+            && self.deadline() == other.deadline()
             && self.same_origin(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With the two counts of its `Arc` and malloc's own word it takes 256 bytes.
+    #[test]
+    fn a_message_on_its_way_is_232_bytes_beside_its_text() {
+        assert_eq!(size_of::<Cell>(), 232);
     }
 }

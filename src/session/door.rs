@@ -1,6 +1,7 @@
 //! The lanes' doors: where a session's ticket goes in. A worker takes it out on the other side.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::gate::Gate;
 use super::live::Inbox;
@@ -38,6 +39,10 @@ pub(crate) struct Door<C> {
     pub(crate) ready: Ready<C>,
     /// Replaced by `reload`.
     settings: Swap<Lane>,
+    /// Two of them by themselves, in nanoseconds, since every ticket asks: the deadline of a run,
+    /// 0 if there is none, and how long a ticket waits before a warning is said.
+    deadline: AtomicU64,
+    wait_warning: AtomicU64,
     /// 1 once a reload has removed it: it takes nothing new, and finishes what it has.
     removed: AtomicU8,
     /// The setting as it was given; written by `set_lane`, `pause` and `resume`.
@@ -72,6 +77,16 @@ enum Paused {
     Yes,
 }
 
+/// Nanoseconds: 584 years are for ever.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The deadline of runs as a number; 0 is none.
+fn deadline_of(lane: &Lane) -> u64 {
+    lane.deadline.map_or(0, |deadline| nanos(deadline).max(1))
+}
+
 impl<C> Door<C> {
     fn new(id: LaneId, name: Arc<str>, settings: Lane) -> Self {
         let setting = Setting { concurrency: settings.concurrency, paused: Paused::No };
@@ -80,6 +95,8 @@ impl<C> Door<C> {
             name,
             gate: Gate::new(settings.concurrency.slots(settings.ceiling)),
             ready: Ready::new(),
+            deadline: AtomicU64::new(deadline_of(&settings)),
+            wait_warning: AtomicU64::new(nanos(settings.wait_warning)),
             settings: Swap::new(settings),
             removed: AtomicU8::new(0),
             concurrency: Mutex::new(setting),
@@ -120,9 +137,7 @@ impl<C> Door<C> {
 
     /// Sets the concurrency; a paused lane stays paused with a new figure for later.
     pub(crate) fn set_concurrency(&self, concurrency: Concurrency) {
-        let mut setting = self.concurrency.lock();
-        setting.concurrency = concurrency;
-        self.apply(&setting);
+        self.set(|setting| setting.concurrency = concurrency);
     }
 
     /// The settings in force.
@@ -131,9 +146,26 @@ impl<C> Door<C> {
         self.settings.load()
     }
 
+    /// How long a run may take.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        match self.deadline.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// Lane wait from which a warning is said.
+    #[inline]
+    pub(crate) fn wait_warning(&self) -> Duration {
+        Duration::from_nanos(self.wait_warning.load(Ordering::Relaxed))
+    }
+
     /// Replaces the settings; a removed lane is there again. A pause goes on.
     pub(crate) fn reload(&self, settings: Lane) {
         let concurrency = settings.concurrency;
+        self.deadline.store(deadline_of(&settings), Ordering::Relaxed);
+        self.wait_warning.store(nanos(settings.wait_warning), Ordering::Relaxed);
         self.settings.store(settings);
         self.removed.store(0, Ordering::SeqCst);
         self.set_concurrency(concurrency);
@@ -149,17 +181,20 @@ impl<C> Door<C> {
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {
-        let mut setting = self.concurrency.lock();
-        setting.paused = if paused { Paused::Yes } else { Paused::No };
-        self.apply(&setting);
+        self.set(|setting| setting.paused = if paused { Paused::Yes } else { Paused::No });
     }
 
-    fn apply(&self, setting: &Setting) {
-        let slots = match setting.paused {
-            Paused::Yes => 0,
-            Paused::No => setting.concurrency.slots(self.settings().ceiling),
-        };
-        self.gate.set_cap(slots);
+    fn set(&self, change: impl FnOnce(&mut Setting)) {
+        {
+            let mut setting = self.concurrency.lock();
+            change(&mut setting);
+            self.gate.resize(match setting.paused {
+                Paused::Yes => 0,
+                Paused::No => setting.concurrency.slots(self.settings().ceiling),
+            });
+        }
+        // P7: a port's host is called once one of its runs has a slot again: with no lock held.
+        self.gate.serve_resumers();
     }
 
     pub(crate) fn is_unlimited(&self) -> bool {

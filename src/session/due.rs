@@ -1,7 +1,7 @@
 //! What becomes due: timers of sessions and tokens, chores of others, and the slow sweep of the table.
 
 use super::backlog::Code;
-use super::session::Session;
+use super::session::{Session, Sleep};
 use super::shared::Shared;
 use super::table::Table;
 use super::token::Token;
@@ -67,8 +67,17 @@ impl<C: Code> Shared<C> {
         let round = (u128::from(now.nanos()) / SWEEP.as_nanos() % rounds as u128) as usize;
         for shard in (round..shards).step_by(rounds) {
             for session in self.table.sweep(shard) {
-                self.look_for_stuck(&session, now);
+                if session.fall_asleep() == Sleep::Not {
+                    self.look_for_stuck(&session, now);
+                }
             }
+        }
+        // Once in all rounds, so that a disk that is full is not tried all the time. The engine's
+        // clock drives it, so that a simulation can be replayed. P11.
+        if round == 0
+            && let Some(jots) = &self.jots
+        {
+            jots.again();
         }
         self.timer.arm(now.plus(SWEEP), What::Sweep);
     }

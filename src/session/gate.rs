@@ -216,10 +216,10 @@ impl Gate {
         self.change(Self::call)
     }
 
-    /// Sets the number of slots; whoever is to be called is called once for each answer.
-    pub(crate) fn set_cap(&self, cap: u32) {
+    /// Sets the number of slots. Resumers are to be served then, and whoever is to be called is
+    /// called once for each answer.
+    pub(crate) fn resize(&self, cap: u32) {
         self.change(|word| word.cap = cap);
-        self.serve_resumers();
     }
 
     /// Rings for one sleeper that has been counted off.
@@ -305,7 +305,7 @@ mod tests {
         let gate = Gate::new(0);
         assert_eq!(gate.look(), Found::Sleep);
         assert_eq!(gate.arrive(), Call::Nobody, "paused");
-        gate.set_cap(1);
+        gate.resize(1);
         assert_eq!(gate.call_if_needed(), Call::Ring);
         gate.ring();
         assert_eq!(gate.sleep(std::time::Duration::ZERO), Woken::Rung);
@@ -323,7 +323,7 @@ mod tests {
         while gate.resuming() == 0 {
             std::thread::yield_now();
         }
-        gate.set_cap(0);
+        gate.resize(0);
         assert_eq!(gate.leave_and_look(Owed::No).0, Found::Sleep, "the resumer goes first");
         let call = resumer.join().expect("no panic");
         assert_eq!(call, Call::Nobody, "a paused lane calls nobody");

@@ -113,7 +113,7 @@ impl Jots {
         let mut sent = Sent::of(&cell.message, lane, mode, cell.attempts);
         (sent.depth, sent.accepted) = (cell.depth, millis(self.now()));
         sent.ttl = cell.expires.map(|at| at.since(self.clock.now()));
-        sent.line = cell.summary.as_deref().map(Into::into);
+        sent.line = cell.line().map(Into::into);
         // It stays in the file until this one is admitted, whose record names it.
         let old = self.parked.take(&cell.message);
         sent.replaces = old.as_ref().map(|old| old.number);
@@ -123,7 +123,7 @@ impl Jots {
         let (mut cell, mut id) = (Some(cell), MessageId::Made(0, 0));
         let pushed = self.line.push_message(|number| {
             let mut cell = cell.take().expect("called once");
-            cell.journaled = number;
+            cell.set_journaled(number);
             id = cell.id();
             let key = number.to_be_bytes().into();
             let mut changes = vec![Change { table: Table::Messages, key, value: Some(record) }];
@@ -162,11 +162,21 @@ impl Jots {
     }
 
     /// A message that was committed was refused after all. `then` tells the host, to whom it
-    /// belongs again: not before it is out of the file, or it could come back.
-    pub(crate) fn refused(&self, entry: Entry, then: impl FnOnce() + Send + 'static) {
+    /// belongs again, once it is out of the file. P11: or, with the error, that it is not, and may
+    /// come back; it goes with the next commit, before anything that is submitted in its place.
+    pub(crate) fn refused(
+        &self,
+        entry: Entry,
+        then: impl FnOnce(Result<(), JournalError>) + Send + 'static,
+    ) {
         let changes = removal(entry.number).collect();
         self.not_written(entry);
-        self.line.push_made(Urgency::Mark, || changes, Some(Box::new(|_| then())));
+        self.line.push_made(Urgency::Mark, || changes, Some(Box::new(then)));
+    }
+
+    /// What no commit has taken is tried again, if there is anything.
+    pub(crate) fn again(&self) {
+        self.line.again();
     }
 
     /// What is in the line is written, and then the file is closed.
@@ -191,7 +201,7 @@ impl Jots {
 
     /// Another thread may have taken the message out meanwhile: then the mark would stay for ever.
     fn mark(&self, cell: &Cell, mark: &Mark) {
-        let change = || (!cell.is_gone()).then(|| mark.put(cell.journaled));
+        let change = || (!cell.is_gone()).then(|| mark.put(cell.journaled()));
         self.line.push_made(Urgency::Mark, || change().into_iter().collect(), None);
     }
 
@@ -204,8 +214,8 @@ impl Jots {
     ) -> Result<(), JournalError> {
         let (run, at) = (run.get(), millis(self.now()));
         let mark = |cell: &Arc<Cell>| {
-            let interrupted = cell.interrupted;
-            Mark::Started { run, attempt, interrupted, at }.put(cell.journaled)
+            let interrupted = cell.interrupted();
+            Mark::Started { run, attempt, interrupted, at }.put(cell.journaled())
         };
         // An abandon may have taken them out meanwhile.
         let changes = || batch.iter().filter(|cell| !cell.is_gone()).map(mark).collect();
@@ -218,7 +228,7 @@ impl Jots {
 
     /// A message has its fate.
     pub(crate) fn settled(&self, cell: &Cell, ending: Ending, inbound: &Inbound) {
-        if cell.journaled == 0 {
+        if cell.journaled() == 0 {
             return;
         }
         let Ending { fate, run, outcome, attempt } = ending;
@@ -275,7 +285,7 @@ impl Jots {
     }
 
     fn remove(&self, cell: &Cell, run: Option<RunId>, known: Option<Known>) {
-        let number = cell.journaled;
+        let number = cell.journaled();
         let mut changes = vec![take(Table::Messages, number)];
         if run.is_some() {
             changes.push(Mark::take(number, Mark::STARTED));

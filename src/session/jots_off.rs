@@ -47,7 +47,15 @@ impl Jots {
         match *self {}
     }
 
-    pub(crate) fn refused(&self, _: Entry, _: impl FnOnce() + Send + 'static) {
+    pub(crate) fn refused(
+        &self,
+        _: Entry,
+        _: impl FnOnce(Result<(), JournalError>) + Send + 'static,
+    ) {
+        match *self {}
+    }
+
+    pub(crate) fn again(&self) {
         match *self {}
     }
 

@@ -2,7 +2,7 @@
 
 use super::backlog::{Code, Kept};
 use super::batch::Batch;
-use super::cell::{Cell, Watch};
+use super::cell::{Cell, Wake, Watch};
 use super::token::Token;
 use crate::model::{Cause, LaneId, Outcome, RunId};
 use crate::sync::Arc;
@@ -13,7 +13,7 @@ pub(crate) enum Held<C> {
     /// A closure without a receipt: only the counters will know.
     Nothing,
     Closure(Arc<dyn Kept<C>>),
-    Messages(Arc<Batch>),
+    Messages(Batch),
 }
 
 impl<C: Code> Held<C> {
@@ -71,6 +71,27 @@ pub(crate) enum SlotState {
     Lent,
 }
 
+/// What a run makes of a slot that was taken for it after a wait.
+pub(crate) enum Regained {
+    /// It has the slot, which somebody may have to hear.
+    Held(Option<Waited>),
+    /// It has no use for it: another thread of it waits again, or has taken one already.
+    Spare,
+}
+
+/// The end of all waits that a run has begun so far.
+pub(crate) struct Waited {
+    heard: Arc<dyn Watch>,
+    /// The last of them.
+    number: u32,
+}
+
+impl Waited {
+    pub(crate) fn tell(self) {
+        self.heard.wake(Wake::Waited(self.number));
+    }
+}
+
 /// The open calls of a run, by name, for whoever asks why it takes so long.
 pub(crate) trait OpenCalls: Send + Sync {
     fn open_calls(&self) -> Vec<Arc<str>>;
@@ -84,6 +105,10 @@ pub(crate) struct Companions {
     pub(crate) token: Option<Token>,
     pub(crate) watch: Option<Arc<dyn Watch>>,
     pub(crate) calls: Option<Arc<dyn OpenCalls>>,
+    /// Who hears that it waits no more, once it has waited without a thread.
+    pub(crate) heard: Option<Arc<dyn Watch>>,
+    /// Waits that it has begun since somebody hears of them.
+    pub(crate) begun: u32,
     /// The last sign of life from the ledger.
     pub(crate) active: Option<Moment>,
     /// When its deadline stopped it.
@@ -97,6 +122,13 @@ pub(crate) struct Companions {
     pub(crate) guard: Option<Guard>,
 }
 
+impl Companions {
+    /// The run has its slot again: said to whoever hears of its waits.
+    pub(crate) fn waited(&self) -> Option<Waited> {
+        self.heard.clone().map(|heard| Waited { heard, number: self.begun })
+    }
+}
+
 /// Steers that the run has taken and not yet committed.
 pub(crate) struct Guard {
     pub(crate) id: u64,
@@ -107,7 +139,7 @@ pub(crate) struct Guard {
 
 /// A failed batch that will run again. It precedes everything but an interrupt.
 pub(crate) struct Retry {
-    pub(crate) batch: Arc<Batch>,
+    pub(crate) batch: Batch,
     pub(crate) due: Moment,
     /// Of the attempt that failed.
     pub(crate) run: RunId,

@@ -28,6 +28,7 @@ mod resume;
 mod scavenge;
 #[allow(clippy::module_inception, reason = "the session is the noun of this room")]
 mod session;
+mod settings;
 mod shared;
 mod table;
 mod token;
@@ -38,7 +39,7 @@ mod word;
 
 pub(crate) use backlog::{Code, Kept};
 pub(crate) use batch::Batch;
-pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch};
+pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch, Watched};
 pub(crate) use door::{Door, LANES_MAX, Side};
 pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
 #[cfg(all(test, loom))]
@@ -48,7 +49,7 @@ pub(crate) use hooks::Hooks;
 #[cfg(feature = "journal")]
 pub(crate) use jots::reserve;
 pub(crate) use jots::{Ending, Jots, JournalError, is_closed, is_final};
-pub(crate) use live::{Inbox, OpenCalls, SlotState};
+pub(crate) use live::{Inbox, OpenCalls, Regained, SlotState};
 #[cfg(feature = "journal")]
 pub(crate) use machine::{Back, LastRun};
 pub(crate) use machine::{
@@ -62,6 +63,7 @@ pub(crate) use overflow::Lines;
 pub(crate) use ready::Ticket;
 pub(crate) use render::turn_text;
 pub(crate) use resume::Resume;
-pub(crate) use session::Session;
+pub(crate) use session::{Locked, Session};
+pub(crate) use settings::Late;
 pub(crate) use shared::{Hire, Shared};
 pub use token::{Cancelled, Registration, Token};

@@ -154,13 +154,13 @@ pub(crate) enum Note {
     Started {
         run: RunId,
         lane: LaneId,
-        batch: Option<Arc<Batch>>,
+        batch: Option<Batch>,
         number: u64,
         attempt: u32,
     },
     Said {
         run: RunId,
-        batch: Arc<Batch>,
+        batch: Batch,
         attempt: u32,
         reply: crate::model::Reply,
         last: bool,

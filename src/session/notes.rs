@@ -44,7 +44,7 @@ pub(super) fn event<C: Code>(shared: &Shared<C>, session: &Session<C>, note: Not
         Note::Steered { cell, run } => Event::Steered { id: cell.id(), run },
         Note::Promoted { cell, run } => Event::Promoted { id: cell.id(), run },
         Note::Fate { cell, fate, run, outcome, policy } => {
-            let kept = (fate == Fate::Returned && cell.journaled > 0).then_some(Kept::Journal);
+            let kept = (fate == Fate::Returned && cell.journaled() > 0).then_some(Kept::Journal);
             Event::Fate { id: cell.id(), key, fate, run, outcome, policy, kept }
         }
         Note::ClosureFate { number, fate, run, outcome } => {
@@ -61,10 +61,10 @@ pub(super) fn event<C: Code>(shared: &Shared<C>, session: &Session<C>, note: Not
         }
         Note::Started { run, lane, batch, number, attempt } => {
             let lane = shared.lane_name(lane);
-            let summary_of = batch.as_ref().map_or(0, |b| b.summary_of());
-            let messages = batch.as_ref().map_or_else(|| [made(number)].into(), |b| b.ids());
+            let summary_of = batch.as_ref().map_or(0, Batch::summary_of);
+            let messages = batch.as_ref().map_or_else(|| [made(number)].into(), Batch::ids);
             // P7: a renderer that panics fails its run when the handler asks, not this event.
-            let rendered = |b: &Arc<Batch>| caught::call(|| shared.render(b));
+            let rendered = |b: &Batch| caught::call(|| shared.render(b));
             let text = batch
                 .filter(|_| shared.bus.wants_text())
                 .map(|b| rendered(&b).unwrap_or_else(|_| merged(&b)));

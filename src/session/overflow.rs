@@ -41,7 +41,7 @@ impl Overflow {
     /// Keeps a line about `cell`; the oldest line of any summary goes if there are `cap` already.
     pub(crate) fn keep(&mut self, cell: &Arc<Cell>, cap: u32) {
         let built_in = || one_line(cell.message.sender(), &cell.message.text);
-        let line = cell.summary.clone().unwrap_or_else(built_in);
+        let line = cell.line().map_or_else(built_in, Into::into);
         self.dropped += 1;
         let total: usize = self.summaries.iter().map(|s| s.lines.len()).sum();
         if total >= cap as usize
@@ -137,6 +137,44 @@ fn shorten(line: String) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{LaneId, Message};
+
+    fn cell(authority: &str, text: &str) -> Arc<Cell> {
+        Arc::new(Cell::new(Message::new("k", text).with_authority(authority), 1, LaneId(0)))
+    }
+
+    fn taken(overflow: &mut Overflow, authority: &str) -> Option<(String, u32)> {
+        let lines = overflow.take_for(&cell(authority, ""))?;
+        Some((lines.lines.join(" "), lines.count))
+    }
+
+    #[test]
+    fn p9_the_oldest_line_goes_beyond_the_cap_and_the_count_stays_true() {
+        let mut overflow = Overflow::default();
+        for text in ["a1", "a2", "a3"] {
+            overflow.keep(&cell("a", text), 3);
+        }
+        overflow.keep(&cell("b", "b1"), 3);
+        assert_eq!((overflow.counts(), overflow.is_empty()), ((4, 4), false));
+        assert_eq!(taken(&mut overflow, "a"), Some(("a2 a3".into(), 3)));
+        assert_eq!(taken(&mut overflow, "a"), None, "a batch took them");
+        assert_eq!(taken(&mut overflow, "b"), Some(("b1".into(), 1)));
+        assert_eq!((overflow.counts(), overflow.is_empty()), ((4, 0), true));
+    }
+
+    /// P11.
+    #[test]
+    fn p11_lines_that_come_back_are_those_that_went() {
+        let mut overflow = Overflow::default();
+        overflow.keep(&cell("a", "a1"), 1);
+        overflow.keep(&cell("a", "a2"), 1);
+        let mut back = Overflow::default();
+        for (like, lines) in overflow.copies() {
+            back.put_back(&like, lines);
+        }
+        assert_eq!(taken(&mut back, "a"), Some(("a2".into(), 2)));
+        assert_eq!((overflow.discard(), overflow.is_empty()), (2, true));
+    }
 
     #[test]
     fn a_long_text_with_newlines_becomes_one_valid_line_of_160_characters() {

@@ -20,7 +20,7 @@ impl Parked {
     pub(super) fn of(cell: &Cell, weight: u64) -> Self {
         let (message, id) = (&cell.message, cell.id().to_string().into());
         let (key, source) = (Arc::clone(&message.key), message.source().cloned());
-        Self { key, id, source, number: cell.journaled, weight }
+        Self { key, id, source, number: cell.journaled(), weight }
     }
 }
 

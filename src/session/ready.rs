@@ -12,7 +12,7 @@ use crate::time::Moment;
 /// A session's place in a lane's ready channel.
 pub(crate) struct Ticket<C> {
     pub(crate) session: Arc<Session<C>>,
-    /// When it was put into the lane. Of fired closures only one in sixteen reads the clock.
+    /// When it was put into the lane. Of closures only one in sixteen reads the clock.
     pub(crate) issued: Option<Moment>,
 }
 

@@ -23,11 +23,11 @@ pub(crate) fn turn_text(cell: &Cell) -> Cow<'_, str> {
 /// what; it does not stop a prompt injection.
 pub(crate) fn merged(batch: &Batch) -> Arc<str> {
     let cells = batch.as_slice();
-    if cells.len() == 1 && batch.summary.is_none() {
+    if cells.len() == 1 && batch.summary().is_none() {
         return turn_text(&cells[0]).into();
     }
     let mut text = String::new();
-    if let Some(summary) = &batch.summary {
+    if let Some(summary) = batch.summary() {
         let lines = &summary.lines;
         let _ = writeln!(text, "[{} earlier messages were dropped; in short:]", summary.count);
         for line in lines {

@@ -57,7 +57,7 @@ impl Gate {
     }
 
     /// Hands free slots to those who wait for them.
-    pub(super) fn serve_resumers(&self) {
+    pub(crate) fn serve_resumers(&self) {
         while self.resuming.load(Ordering::SeqCst) > 0 {
             let Some(resumer) = self.next_resumer() else { return };
             resumer.resumed();

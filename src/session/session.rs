@@ -1,7 +1,10 @@
 //! One session: its machine behind the one lock that decides everything about its key.
 
+use std::ops::{Deref, DerefMut};
+
 use super::backlog::Code;
-use super::machine::Machine;
+use super::machine::{Books, Machine};
+use crate::model::RunId;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::time::Moment;
@@ -9,19 +12,35 @@ use crate::time::Moment;
 /// All state of one key, in the order of how often it is touched.
 #[repr(C)]
 pub(crate) struct Session<C> {
-    /// The linearization point of everything that concerns the key.
-    machine: Mutex<Machine<C>>,
     /// What the live run reads at its boundary. Written under the lock, read by the run.
     signal: AtomicU64,
-    /// The run that executes, by a book of its own: the sentinel of P1. Written by claims only.
+    /// The run that executes, by a book of its own: the sentinel of P1. Written under the lock by
+    /// whoever claims a run, and by whoever has executed or abandons one.
     executing: AtomicU64,
+    /// Empty for a closure without one. Beside the lock: whoever takes a ticket out asks for both.
+    pub(crate) key: Arc<str>,
+    /// The linearization point of everything that concerns the key.
+    body: Mutex<Body<C>>,
     /// The live timer entry, in nanoseconds plus one; 0 is none. Written under the lock, read by
     /// the timer's sweep.
     armed: AtomicU64,
-    pub(crate) key: Arc<str>,
     pub(crate) hash: u64,
     /// Never reused: the first half of made-up message ids.
     pub(crate) serial: u64,
+}
+
+/// Whether a session has nothing but its books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    Deep,
+    Not,
+}
+
+/// The machine from the first thing to do until the sweep finds nothing to do; and what is left of
+/// it between. P10.
+struct Body<C> {
+    awake: Option<Box<Machine<C>>>,
+    asleep: Books,
 }
 
 impl<C: Code> Session<C> {
@@ -30,8 +49,7 @@ impl<C: Code> Session<C> {
             key,
             hash,
             serial,
-            // Serial numbers begin with 1.
-            machine: Mutex::new(Machine::new(serial.wrapping_sub(1))),
+            body: Mutex::new(Body { awake: None, asleep: Books::default() }),
             signal: AtomicU64::new(0),
             armed: AtomicU64::new(0),
             executing: AtomicU64::new(0),
@@ -39,7 +57,38 @@ impl<C: Code> Session<C> {
     }
 
     pub(crate) fn lock(&self) -> Locked<'_, C> {
-        Locked { readers: Some(self), machine: self.machine.lock() }
+        let mut body = self.body.lock();
+        if body.awake.is_none() {
+            self.wake(&mut body);
+        }
+        Locked { readers: Some(self), machine: Awake(body) }
+    }
+
+    /// The same for whoever only looks for work: a session that sleeps has none, and sleeps on. P10.
+    pub(crate) fn lock_awake(&self) -> Option<Locked<'_, C>> {
+        let body = self.body.lock();
+        body.awake.is_some().then(|| Locked { readers: Some(self), machine: Awake(body) })
+    }
+
+    /// Gives the machine back if it has nothing to do; answers whether it still has one.
+    pub(crate) fn fall_asleep(&self) -> Sleep {
+        let mut body = self.body.lock();
+        let Some(books) = body.awake.as_ref().map(|machine| machine.falls_asleep()) else {
+            return Sleep::Deep;
+        };
+        let Some(books) = books else { return Sleep::Not };
+        body.asleep = books;
+        let machine = body.awake.take();
+        // The memory goes after the lock.
+        drop(body);
+        drop(machine);
+        Sleep::Deep
+    }
+
+    #[cold]
+    fn wake(&self, body: &mut Body<C>) {
+        // Serial numbers begin with 1.
+        body.awake = Some(Box::new(Machine::wake(self.serial.wrapping_sub(1), body.asleep)));
     }
 
     /// The signal word: one load.
@@ -53,7 +102,8 @@ impl<C: Code> Session<C> {
         self.armed.load(Ordering::Relaxed)
     }
 
-    /// A run begins to execute; answers the run that had not ended, if any. P1.
+    /// A run begins; answers the run that had not ended, if any. P1.
+    #[inline]
     pub(crate) fn begin(&self, run: u64) -> u64 {
         let before = self.executing.load(Ordering::Relaxed);
         self.executing.store(run, Ordering::Relaxed);
@@ -62,6 +112,7 @@ impl<C: Code> Session<C> {
 
     /// This run ends or is fenced; said before its session lets the next begin. A fenced run that
     /// comes back later finds another in its place, and leaves it.
+    #[inline]
     pub(crate) fn ended(&self, run: u64) {
         if self.executing.load(Ordering::Relaxed) == run {
             self.executing.store(0, Ordering::Relaxed);
@@ -73,7 +124,26 @@ impl<C: Code> Session<C> {
 pub(crate) struct Locked<'a, C: Code> {
     /// Where to publish it; nowhere if nothing that others read can have changed.
     readers: Option<&'a Session<C>>,
-    pub(crate) machine: MutexGuard<'a, Machine<C>>,
+    pub(crate) machine: Awake<'a, C>,
+}
+
+/// A locked body whose machine is there.
+pub(crate) struct Awake<'a, C>(MutexGuard<'a, Body<C>>);
+
+impl<C> Deref for Awake<'_, C> {
+    type Target = Machine<C>;
+
+    #[inline]
+    fn deref(&self) -> &Machine<C> {
+        self.0.awake.as_ref().expect("a locked machine is awake")
+    }
+}
+
+impl<C> DerefMut for Awake<'_, C> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Machine<C> {
+        self.0.awake.as_mut().expect("a locked machine is awake")
+    }
 }
 
 impl<C: Code> Locked<'_, C> {
@@ -88,6 +158,18 @@ impl<C: Code> Locked<'_, C> {
     }
 }
 
+impl<C: Code> Locked<'_, C> {
+    /// All that others read of what has been done is this run, to which nothing has happened yet.
+    #[inline]
+    pub(crate) fn tells_run(&mut self, run: RunId) {
+        if let Some(session) = self.readers.take() {
+            debug_assert_eq!(session.armed.load(Ordering::Relaxed), nanos(self.machine.armed()));
+            debug_assert_eq!(self.machine.signal(), Machine::<C>::signal_of(run));
+            session.signal.store(Machine::<C>::signal_of(run), Ordering::Release);
+        }
+    }
+}
+
 /// A timer entry as others read it; 0 is none.
 fn nanos(armed: Option<Moment>) -> u64 {
     armed.map_or(0, |at| at.nanos() + 1)
@@ -96,8 +178,38 @@ fn nanos(armed: Option<Moment>) -> u64 {
 impl<C: Code> Drop for Locked<'_, C> {
     #[inline]
     fn drop(&mut self) {
-        let Some(session) = self.readers else { return };
-        session.armed.store(nanos(self.machine.armed()), Ordering::Relaxed);
-        session.signal.store(self.machine.signal(), Ordering::Release);
+        if let Some(session) = self.readers {
+            session.armed.store(nanos(self.machine.armed()), Ordering::Relaxed);
+            session.signal.store(self.machine.signal(), Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Session<u64> {
+        fn is_awake(&self) -> bool {
+            self.body.lock().awake.is_some()
+        }
+    }
+
+    #[test]
+    fn p10_a_session_has_a_machine_from_the_first_lock_to_the_sweep() {
+        let session = Session::<u64>::new("k".into(), 0, 1);
+        assert!(!session.is_awake());
+        assert_eq!(session.lock().machine.pending(), 0);
+        assert!(session.is_awake());
+        session.lock().machine.set_own(Some(Box::default()));
+        assert_eq!(session.fall_asleep(), Sleep::Not, "its knobs are more than books");
+        session.lock().machine.set_own(None);
+        assert_eq!(session.fall_asleep(), Sleep::Deep, "nothing is left of them");
+        assert!(session.lock_awake().is_none() && !session.is_awake(), "who looks wakes nobody");
+    }
+
+    #[test]
+    fn p10_an_idle_session_is_small() {
+        assert!(size_of::<Session<Box<dyn FnOnce()>>>() <= 88);
     }
 }

@@ -13,19 +13,20 @@ use super::node::Fired;
 use super::notes;
 use super::report::Reporting;
 use super::session::Session;
+use super::settings::Versions;
 use super::table::Table;
 use crate::config::Config;
-use crate::model::{Fate, LaneId, Settled};
+use crate::model::{Fate, LaneId, Outcome, Settled};
 use crate::store::Transcripts;
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
 use crate::sync::on::{Thread, kind};
 #[cfg(feature = "journal")]
 use crate::sync::oneshot::Latch;
-use crate::sync::swap::{Current, Swap};
-use crate::sync::{Arc, caught};
+use crate::sync::swap::Current;
+use crate::sync::{Arc, Padded, caught};
 use crate::time::{Clock, Moment, Timer};
-use crate::watch::{Bus, Count, Counters, Quota};
+use crate::watch::{Bus, Count, Counters, Quota, Seat, Seats};
 
 /// Who starts a worker when a ticket finds nobody. Implemented by `lane`.
 pub(crate) trait Hire<C>: Send + Sync {
@@ -41,11 +42,13 @@ pub(crate) struct Shared<C> {
     pub(crate) timer: Timer<What<C>>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) counters: Counters,
+    /// Who counts without sharing a stripe.
+    pub(crate) seats: Seats,
     /// Messages and closures that were admitted and have no fate.
     pub(crate) pending: Quota,
     pub(crate) bytes: Quota,
     /// Replaced by `reload`; read at most once a transition.
-    pub(super) config: Swap<Config>,
+    pub(super) config: Versions,
     /// `limits.closure_cap`, by itself: closures need no other setting. Written by `reload`.
     pub(super) closure_cap: AtomicU32,
     pub(crate) table: Table<C>,
@@ -58,7 +61,8 @@ pub(crate) struct Shared<C> {
     pub(crate) transcripts: Option<Transcripts>,
     /// 0 open, 1 draining, 2 closed. Written by drain and close; read inside every session lock.
     open: AtomicU8,
-    run_ids: AtomicU64,
+    /// Drawn by all workers: on lines of its own, for what is around it is read by everybody.
+    run_ids: Padded<AtomicU64>,
     pub(super) reporting: Reporting,
     /// Callbacks that the timer thread must not call itself.
     aux: (Sender<Option<HostCode>>, Receiver<Option<HostCode>>),
@@ -78,17 +82,18 @@ impl<C: Code> Shared<C> {
             clock,
             bus: Arc::new(Bus::new(config.limits.ring_events)),
             counters: Counters::new(),
+            seats: Seats::new(),
             pending: Quota::new(u64::from(config.limits.max_pending)),
             bytes: Quota::new(config.limits.max_bytes),
             closure_cap: AtomicU32::new(config.limits.closure_cap),
-            config: Swap::new(config),
+            config: Versions::new(config),
             doors: Doors::new(),
             staff,
             hooks,
             jots: None,
             transcripts,
             open: AtomicU8::new(0),
-            run_ids: AtomicU64::new(1),
+            run_ids: Padded(AtomicU64::new(1)),
             reporting: Reporting::default(),
             aux: unbounded(),
         }
@@ -113,7 +118,7 @@ impl<C: Code> Shared<C> {
     /// The settings in force.
     #[inline]
     pub(crate) fn config(&self) -> Current<Config> {
-        self.config.load()
+        self.config.current()
     }
 
     /// Replaces the settings whole, bounds included.
@@ -122,7 +127,9 @@ impl<C: Code> Shared<C> {
         self.bytes.set_max(config.limits.max_bytes);
         self.bus.set_bound(config.limits.ring_events);
         self.closure_cap.store(config.limits.closure_cap, Ordering::Relaxed);
-        self.config.store(config);
+        // A drain may have added up in between.
+        self.nudge_drain();
+        self.config.replace(config);
     }
 
     /// Shuts the door further; it never opens again.
@@ -133,12 +140,12 @@ impl<C: Code> Shared<C> {
     /// Runs of a former process keep their numbers.
     #[cfg(feature = "journal")]
     pub(crate) fn skip_run_ids(&self, used: u64) {
-        self.run_ids.fetch_max(used + 1, Ordering::Relaxed);
+        self.run_ids.0.fetch_max(used + 1, Ordering::Relaxed);
     }
 
     /// A block of run ids: one shared write for all of them.
     pub(crate) fn draw_run_ids(&self, n: u64) -> std::ops::Range<u64> {
-        let first = self.run_ids.fetch_add(n, Ordering::Relaxed);
+        let first = self.run_ids.0.fetch_add(n, Ordering::Relaxed);
         first..first + n
     }
 
@@ -270,6 +277,23 @@ impl<C: Code> Shared<C> {
         self.pending.give(n);
         if bytes > 0 {
             self.bytes.give(bytes);
+        }
+    }
+
+    /// The books of a closure that ran to its end, and that another follows. P4.
+    #[inline]
+    pub(crate) fn book_closure(&self, seat: Option<&Seat>) {
+        let (done, ran) = (Count::Run(Outcome::Done), Count::Fate(Fate::Ran));
+        match seat {
+            Some(seat) => {
+                self.counters.add_own(seat, done, 1);
+                self.counters.add_own(seat, ran, 1);
+                self.pending.give_own(seat, 1);
+            }
+            None => {
+                self.counters.add(done, 1);
+                self.book(Fate::Ran, 1, 0);
+            }
         }
     }
 

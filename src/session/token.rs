@@ -285,25 +285,66 @@ mod tests {
         assert_eq!(calls.load(Ordering::SeqCst), 1);
     }
 
+    /// A wrong one has ample time to go on.
+    fn goes_on<T>(thread: &std::thread::JoinHandle<T>) -> bool {
+        (0..2_000).any(|_| {
+            std::thread::yield_now();
+            thread.is_finished()
+        })
+    }
+
     #[test]
     fn unregistering_waits_for_a_callback_that_runs_elsewhere() {
         let token = Token::new();
         let (entered_tx, entered) = std::sync::mpsc::channel();
         let (open, gate) = std::sync::mpsc::channel::<()>();
-        let ended = Arc::new(AtomicUsize::new(0));
-        let end = Arc::clone(&ended);
         let registration = token.on_cancel(move |_| {
             entered_tx.send(()).expect("the test lives");
             gate.recv().expect("the test opens");
-            end.store(1, Ordering::SeqCst);
         });
         let canceller = std::thread::spawn(move || token.cancel(Cause::Stop));
         entered.recv().expect("the callback runs");
         let waiter = std::thread::spawn(move || drop(registration));
+        assert!(!goes_on(&waiter), "unregistered only after the callback");
         open.send(()).expect("the callback waits");
         waiter.join().expect("no panic");
-        assert_eq!(ended.load(Ordering::SeqCst), 1, "unregistered only after the callback");
         assert_eq!(canceller.join().expect("no panic"), Cancelled::Now);
+    }
+
+    #[test]
+    fn a_callback_is_taken_back_alone_before_and_during_the_cancel() {
+        let (token, called) = (Token::new(), Arc::new(Mutex::new(Vec::new())));
+        let note = |n: u32| {
+            let called = Arc::clone(&called);
+            move |_| called.lock().push(n)
+        };
+        let later: Arc<Mutex<Option<Registration>>> = Arc::default();
+        let inside = Arc::clone(&later);
+        let first = token.on_cancel(move |_| drop(inside.lock().take()));
+        let (second, third) = (token.on_cancel(note(2)), token.on_cancel(note(3)));
+        *later.lock() = Some(token.on_cancel(note(4)));
+        token.on_cancel(note(5)).forget();
+        drop(second);
+        assert_eq!(token.cancel(Cause::Stop), Cancelled::Now);
+        let mut called = called.lock().clone();
+        called.sort_unstable();
+        assert_eq!(called, [3, 5], "the second went before, the fourth by the first's hand");
+        drop((first, third));
+    }
+
+    #[test]
+    fn a_runs_token_is_held_by_its_clones_and_children() {
+        let root = Token::new();
+        let token = root.child();
+        assert!(!token.is_held());
+        let clone = token.clone();
+        assert!(token.is_held());
+        drop(clone);
+        assert!(!token.is_held());
+        let child = token.child();
+        assert!(token.is_held() && !child.is_held());
+        drop(child);
+        assert!(!token.is_held());
     }
 
     #[test]
@@ -349,6 +390,7 @@ mod tests {
         assert_eq!(token.wait(Duration::ZERO), None);
         let other = token.child();
         let waiter = std::thread::spawn(move || other.wait(Duration::from_secs(60)));
+        assert!(!goes_on(&waiter));
         assert_eq!(token.cancel(Cause::Stop), Cancelled::Now);
         assert_eq!(waiter.join().expect("no panic"), Some(Cause::Stop));
     }

@@ -1,45 +1,27 @@
 //! How a transition is carried out: lock, change, number the events, unlock, then act.
 
-use std::cell::OnceCell;
-
 use super::backlog::Code;
-use super::machine::{Cx, Machine, Rules};
-use super::next::{Next, Tag};
-use super::session::Session;
+use super::machine::{Cx, Machine, Origin, Slice, TheLongWay};
+use super::next::{Landed, Next, NotAdmitted, Tag};
+use super::session::{Locked, Session};
+use super::settings::{Late, Settings};
 use super::shared::Shared;
-use crate::config::{Config, Inbound, Queue};
+use crate::model::{LaneId, Priority, RunId};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::sync::swap::{Current, Swap};
 use crate::time::Moment;
-
-/// The settings of one transition, read once somebody asks.
-pub(crate) struct Late<'a> {
-    config: &'a Swap<Config>,
-    read: OnceCell<Current<Config>>,
-}
-
-impl Late<'_> {
-    fn get(&self) -> &Config {
-        self.read.get_or_init(|| self.config.load())
-    }
-}
-
-impl Rules for Late<'_> {
-    fn queue(&self) -> &Queue {
-        &self.get().queue
-    }
-
-    fn inbound(&self) -> &Inbound {
-        &self.get().inbound
-    }
-}
+use crate::watch::{Count, Seat};
 
 impl<C: Code> Shared<C> {
     /// The settings in force, for one transition.
     #[inline]
     pub(crate) fn rules(&self) -> Late<'_> {
-        Late { config: &self.config, read: OnceCell::new() }
+        self.config.rules()
+    }
+
+    /// The settings in force, for the way to a session and its transition.
+    pub(crate) fn settings(&self) -> Settings<'_> {
+        self.config.read()
     }
 
     #[inline]
@@ -76,63 +58,138 @@ impl<C: Code> Shared<C> {
         step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
         then: impl FnOnce(&R),
     ) -> R {
-        let (answer, ticket) = self.transition_holding(session, now, step, then);
+        self.transition_by(session, (now, self.rules()), step, then)
+    }
+
+    /// The same, by settings that may have been read before.
+    #[inline]
+    pub(crate) fn transition_by<R>(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        (now, rules): (Moment, Late<'_>),
+        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
+        then: impl FnOnce(&R),
+    ) -> R {
+        let by = (now, rules);
+        let (answer, ticket) = self.go_on_locked(session, session.lock(), by, step, then);
         if let Some(tag) = ticket {
             self.issue(session, tag, Some(now));
         }
         answer
     }
 
-    /// The same, but for the ticket, which its caller must issue.
+    /// The same in a session that is locked already, but for the ticket, which its caller must
+    /// issue.
     #[inline]
-    pub(crate) fn transition_holding<R>(
+    pub(crate) fn go_on_locked<R>(
         self: &Arc<Self>,
         session: &Arc<Session<C>>,
-        now: Moment,
+        mut locked: Locked<'_, C>,
+        (now, rules): (Moment, Late<'_>),
         step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
         then: impl FnOnce(&R),
     ) -> (R, Option<Tag>) {
         let (mut next, answer) = {
-            let mut locked = session.lock();
-            let rules = self.rules();
             let (mut next, answer) = step(&mut locked.machine, &self.cx(&rules, now));
             self.number(&mut next);
             (next, answer)
         };
+        drop(locked);
         then(&answer);
         let ticket = next.ticket.take();
         self.act(session, now, next);
         (answer, ticket)
     }
 
-    /// The admission of a closure, which reads the clock only where somebody needs the time.
+    /// The short way from one closure to the next: nothing follows from it. Where it is not open,
+    /// the session comes back locked, and nothing has happened.
     #[inline]
-    pub(crate) fn transition_lazily<R>(
+    pub(crate) fn stride<'s>(
+        &self,
+        session: &'s Session<C>,
+        run: RunId,
+        slice: &mut Slice<'_, C>,
+        now: Moment,
+        seat: Option<&Seat>,
+    ) -> Result<(), Locked<'s, C>> {
+        let mut locked = session.lock();
+        let rules = self.rules();
+        match locked.machine.stride(run, slice, &self.cx(&rules, now)) {
+            Ok(()) => {
+                session.ended(run.get());
+                self.begins(session, slice.run);
+                // Inside the lock: a drain that waits for the run that has just begun, which nobody
+                // can end before, has this one in its sum.
+                self.book_closure(seat);
+                locked.tells_run(slice.run);
+                Ok(())
+            }
+            Err(TheLongWay) => Err(locked),
+        }
+    }
+
+    /// The admission of a closure, by the short way if it is open. One that is refused stays with
+    /// the caller.
+    #[inline]
+    pub(crate) fn admit_closure(
         self: &Arc<Self>,
         session: &Arc<Session<C>>,
-        known: Option<Moment>,
-        step: impl FnOnce(&mut Machine<C>, &Cx<'_>) -> (Next<C>, R),
-    ) -> R {
-        let (mut next, answer, read) = {
-            let mut locked = session.lock();
-            let needed = known.is_none() && (self.bus.on() || locked.machine.wants_clock());
-            let read = known.or_else(|| needed.then(|| self.now()));
-            let now = read.unwrap_or(Moment::START);
-            let rules = self.rules();
-            let (mut next, answer) = step(&mut locked.machine, &self.cx(&rules, now));
-            self.number(&mut next);
-            if locked.machine.is_plain() {
+        code: &mut Option<C>,
+        (lane, priority): (LaneId, Priority),
+        origin: impl FnOnce() -> Origin,
+    ) -> Result<Landed, NotAdmitted> {
+        let mut locked = session.lock();
+        let rules = self.rules();
+        let cx = self.cx(&rules, Moment::START);
+        match locked.machine.queue_behind(code, lane, priority, &cx) {
+            Ok(landed) => {
                 locked.leaves_readers_alone();
+                Ok(landed)
             }
-            (next, answer, read)
-        };
+            Err(TheLongWay) => {
+                self.admit_weighed(session, locked, code, (lane, priority), origin())
+            }
+        }
+    }
+
+    /// The clock is read only where somebody needs the time.
+    fn admit_weighed(
+        self: &Arc<Self>,
+        session: &Arc<Session<C>>,
+        mut locked: Locked<'_, C>,
+        code: &mut Option<C>,
+        (lane, priority): (LaneId, Priority),
+        origin: Origin,
+    ) -> Result<Landed, NotAdmitted> {
+        let timed = code.as_ref().is_some_and(|code| locked.machine.wants_clock(code));
+        let rules = self.rules();
+        let mut cx = self.cx(&rules, Moment::START);
+        let read = (timed || cx.listening).then(|| self.now());
+        let now = read.unwrap_or(Moment::START);
+        cx.now = now;
+        let plain = locked.machine.is_plain();
+        let (mut next, answer) = locked.machine.admit_closure(code, lane, priority, origin, &cx);
+        self.number(&mut next);
+        if plain && locked.machine.is_plain() {
+            locked.leaves_readers_alone();
+        }
+        drop(locked);
         let ticket = next.ticket.take();
         // Whatever else there is to do was admitted by the clock.
-        self.act(session, read.unwrap_or(Moment::START), next);
+        self.act(session, now, next);
         if let Some(tag) = ticket {
             self.issue(session, tag, read);
         }
         answer
+    }
+
+    /// A run begins: said by whoever claimed it, under the session's lock.
+    #[inline]
+    pub(crate) fn begins(&self, session: &Session<C>, run: RunId) {
+        if session.begin(run.get()) != 0 {
+            // P1: another run of this key has not ended.
+            self.counters.add(Count::DoubleRun, 1);
+        }
     }
 
     /// Draws a number for each event, still inside the lock.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Percentiles, stripes};
+use super::Percentiles;
+use super::stripes::{stripe, stripes};
+use crate::sync::Padded;
 use crate::sync::tally::{AtomicU32, Ordering};
-use crate::sync::{Padded, thread};
 
 const BUCKETS: usize = 320;
 
@@ -42,8 +43,8 @@ impl Histogram {
 
     #[inline]
     pub(crate) fn record(&self, duration: Duration) {
-        let stripe = thread::number() & (self.stripes.len() - 1);
-        self.stripes[stripe].0[bucket(duration)].fetch_add(1, Ordering::Relaxed);
+        self.stripes[stripe(self.stripes.len())].0[bucket(duration)]
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// The figures a person wants to see.

@@ -46,9 +46,10 @@ pub struct LaneStats {
     pub idle: u32,
     /// Ticket issued to run start.
     pub lane_wait: Percentiles,
-    /// Admission to run start. Messages and closures with a receipt: all; others: one in sixteen.
+    /// Admission to run start. Messages: all; closures: one in sixteen, and of those with a receipt
+    /// also each that finds its session idle.
     pub message_wait: Percentiles,
-    /// Run start to run end, sampled likewise.
+    /// Run start to run end, of the same.
     pub run: Percentiles,
 }
 

@@ -74,6 +74,10 @@ impl Of {
     }
 }
 
+/// What lies between the driver and the library: a call with its name, whether one of its handles was
+/// freed before, and its answer. A planted mistake answers otherwise.
+pub type Seam = fn(name: &str, freed: bool, status: i32) -> i32;
+
 fn kind(handle: u64) -> u64 {
     handle >> 49
 }
@@ -82,7 +86,10 @@ fn kind(handle: u64) -> u64 {
 struct Driver<'a> {
     bytes: Bytes<'a>,
     handles: Vec<u64>,
+    /// Those that were freed: never served again.
+    freed: Vec<u64>,
     rooms: Vec<Box<Room>>,
+    seam: Seam,
     /// How often each function did what it was asked.
     done: [usize; 256],
 }
@@ -227,14 +234,24 @@ impl Driver<'_> {
             return;
         }
         let first = self.rooms.len();
-        let mut words: Vec<u64> = args.iter().flat_map(|arg| self.words(*arg)).collect();
+        let (mut words, mut given) = (Vec::new(), Vec::new());
+        for arg in args {
+            let own = self.words(*arg);
+            given.extend(own.first().filter(|_| matches!(arg, Arg::Handle(_))));
+            words.extend(own);
+        }
         if name == "laneq_run_plan" {
             let [calls, count] = self.plan();
             (words[1], words[2]) = (calls, count);
         }
-        let status = call(function, &words);
+        let late = given.iter().any(|handle| self.freed.contains(handle));
+        let status = (self.seam)(name, late, call(function, &words));
         assert_ne!(status, LANEQ_E_PANIC, "{name} {words:x?}");
         assert!((-120..=0).contains(&status), "{name}: {status}");
+        assert!(!(late && status == LANEQ_OK), "{name} serves what was freed: {words:x?}");
+        if status == LANEQ_OK && name.ends_with("_free") {
+            self.freed.extend(given.into_iter().filter(|handle| *handle != 0));
+        }
         self.done[which] += usize::from(status == LANEQ_OK);
         // Whatever was written and looks like a handle is one that may be used.
         for room in &self.rooms[first..] {
@@ -311,8 +328,13 @@ fn pending(engine: u64) -> Option<u64> {
 
 /// Makes the calls that these bytes stand for; answers how many functions did what they were asked.
 pub fn drive(bytes: &[u8]) -> usize {
-    let bytes = Bytes(bytes);
-    let mut driver = Driver { bytes, handles: Vec::new(), rooms: Vec::new(), done: [0; 256] };
+    drive_through(bytes, |_, _, status| status)
+}
+
+/// The same, with something in between.
+pub fn drive_through(bytes: &[u8], seam: Seam) -> usize {
+    let (bytes, handles, freed, rooms) = (Bytes(bytes), Vec::new(), Vec::new(), Vec::new());
+    let mut driver = Driver { bytes, handles, freed, rooms, seam, done: [0; 256] };
     driver.set_up();
     while !driver.bytes.0.is_empty() {
         driver.step();

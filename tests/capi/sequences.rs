@@ -4,7 +4,9 @@ use std::fs;
 
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-use crate::driver::drive;
+use laneq::capi::status::{LANEQ_E_HANDLE, LANEQ_OK};
+
+use crate::driver::{drive, drive_through};
 use crate::header::root;
 
 /// The same in every run.
@@ -35,4 +37,20 @@ fn what_the_fuzzer_has_kept_harms_nobody() {
         seen += 1;
     }
     assert!(seen > 0, "the corpus is empty");
+}
+
+/// A driver that notices nothing proves nothing: here no function looks whether its handle was freed.
+#[test]
+fn a_freed_handle_that_is_served_is_noticed() {
+    let blind = |_: &str, freed: bool, status: i32| {
+        if freed && status == LANEQ_E_HANDLE { LANEQ_OK } else { status }
+    };
+    let corpus = fs::read_dir(root().join("tests/fuzz/corpus/calls")).expect("the corpus");
+    let panics = |entry: std::io::Result<fs::DirEntry>| {
+        let bytes = fs::read(entry.expect("a file").path()).expect("it can be read");
+        std::panic::catch_unwind(|| drive_through(&bytes, blind)).err()
+    };
+    let panic = corpus.into_iter().find_map(panics).expect("it is noticed");
+    let text = panic.downcast_ref::<String>().expect("words");
+    assert!(text.contains("serves what was freed"), "{text}");
 }

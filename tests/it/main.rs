@@ -35,6 +35,8 @@ mod p11_errors;
 #[cfg(feature = "journal")]
 mod p11_ends;
 #[cfg(feature = "journal")]
+mod p11_late;
+#[cfg(feature = "journal")]
 mod p11_order;
 #[cfg(feature = "journal")]
 mod p11_parked;
@@ -58,6 +60,8 @@ mod p_ports;
 mod p_ports_ends;
 #[cfg(unix)]
 mod p_ports_level;
+#[cfg(unix)]
+mod p_ports_waits;
 mod p_reload;
 #[cfg(feature = "transcripts")]
 mod p_transcripts;

@@ -212,3 +212,30 @@ fn p6_a_steer_and_an_interrupt_keep_their_order_either_way() {
     settles(&[run, before, urgent, after]);
     bench.finish();
 }
+
+/// Closures share readings of the clock; what starts behind them does not pay for the time of theirs.
+#[test]
+fn p6_a_deadline_does_not_run_while_closures_of_its_key_do() {
+    let bench = bench();
+    let run = bench.submit(followup("run"));
+    bench.gate.arrived();
+    let session = bench.engine.session("k").expect("a key");
+    session.fire(|_| ()).expect("there is room");
+    for n in 0..4 {
+        let engine = bench.engine.clone();
+        let slow = move |_: &Run| engine.advance(10 * SECOND);
+        match n % 2 {
+            0 => session.fire(slow).expect("there is room"),
+            _ => drop(session.enqueue(slow).expect("there is room")),
+        }
+    }
+    let receipt = bench.submit(followup("x").with_deadline(SECOND));
+    bench.gate.open();
+    waits(&run);
+    bench.gate.arrived();
+    bench.ms(999);
+    assert_eq!(bench.gate.ask(Run::boundary), Verdict::Go);
+    bench.gate.open();
+    assert_eq!(waits(&receipt).outcome, Some(Outcome::Done));
+    bench.finish();
+}

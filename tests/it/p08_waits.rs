@@ -1,5 +1,6 @@
 //! P8: a wait made through a run lends the lane slot, and returns with one.
 
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -122,6 +123,61 @@ fn p8_a_wait_that_times_out_returns_with_a_slot() {
     assert_eq!(value(&run.expect("there is room")), Err(WaitError::TimedOut));
     assert!(late.settled().is_none(), "the message goes its way");
     never.open();
+    bench.finish();
+}
+
+#[test]
+fn p9_a_wait_that_timed_out_is_not_signalled_any_more() {
+    let bench = one_slot();
+    let (never, after) = (Stop::default(), Stop::default());
+    let late = never.enqueue(&bench, "subagent", "late");
+    let (hold, waiting) = (after.hold(), late.clone());
+    let (tx, heard) = channel();
+    let run = bench.engine.enqueue("main", "k", move |run| {
+        run.on_signal(move |signal| tx.send(signal).expect("the test lives"));
+        for _ in 0..3 {
+            let timed_out = run.wait(&waiting, Some(Duration::ZERO)).map(drop);
+            assert_eq!(timed_out, Err(WaitError::TimedOut));
+        }
+        hold();
+    });
+    after.arrived();
+    never.open();
+    value(&late);
+    assert!(heard.try_recv().is_err(), "those waits are over");
+    after.open();
+    value(&run.expect("there is room"));
+    bench.finish();
+}
+
+#[test]
+fn p7_a_wait_is_over_also_while_its_signal_is_with_the_host() {
+    let bench = one_slot();
+    let child = Stop::default();
+    let awaited = child.enqueue(&bench, "subagent", "child");
+    let (waiting, (called, signalled)) = (awaited.clone(), channel());
+    let ((open, shut), (over, is_over)) = (channel::<()>(), channel());
+    let (begun, has_begun) = channel();
+    let shut = Mutex::new(shut);
+    let run = bench.engine.enqueue("main", "k", move |run| {
+        run.on_signal(move |_| {
+            called.send(()).expect("the run lives");
+            // Until the test opens: the other end goes.
+            let _ = shut.lock().expect("nobody panicked").recv();
+        });
+        let waiting = run.wait_begin(&waiting).expect("no cycle");
+        begun.send(()).expect("the test lives");
+        signalled.recv().expect("the host is called");
+        let fate = waiting.finish().map(|settled| settled.fate);
+        over.send(fate).expect("the test lives");
+    });
+    // Not before: the fate that is known already is signalled by the thread that begins the wait.
+    has_begun.recv_timeout(LONG).expect("the wait begins");
+    child.open();
+    let fate = is_over.recv_timeout(LONG).expect("no lock is held while the host is called");
+    assert_eq!(fate, Ok(Fate::Ran));
+    drop(open);
+    value(&run.expect("there is room"));
     bench.finish();
 }
 

@@ -16,11 +16,11 @@ fn full() -> JournalError {
     JournalError::Full("no space left".into())
 }
 
-fn failed() -> JournalError {
+pub fn failed() -> JournalError {
     JournalError::Failed("a passing trouble".into())
 }
 
-fn first_life(config: Config) -> (Paper, Bench) {
+pub fn first_life(config: Config) -> (Paper, Bench) {
     let paper = Paper::default();
     let bench = life(&paper, config, &ManualClock::new());
     bench.back();
@@ -57,9 +57,8 @@ fn p11_where_no_message_fits_runs_still_start_and_end() {
     assert_eq!(paper.len(Table::Marks), 0);
 }
 
-#[test]
-fn p11_after_a_passing_error_submits_succeed_and_what_has_ended_does_not_come_back() {
-    let (paper, bench) = first_life(Config::default());
+/// A run ends, and the commit that would take its message out fails, once.
+pub fn ends_under_a_failing_commit(paper: &Paper, bench: &Bench) {
     let run = bench.submit(followup("run"));
     bench.gate.arrived();
     paper.fail(failed());
@@ -69,6 +68,12 @@ fn p11_after_a_passing_error_submits_succeed_and_what_has_ended_does_not_come_ba
         bench.settled_book().names(|e| matches!(e, Event::JournalFailed { .. })).len() == 1
     });
     assert_eq!(paper.len(Table::Messages), 1, "it could not be taken out yet");
+}
+
+#[test]
+fn p11_after_a_passing_error_submits_succeed_and_what_has_ended_does_not_come_back() {
+    let (paper, bench) = first_life(Config::default());
+    ends_under_a_failing_commit(&paper, &bench);
     let next = bench.submit(followup("next"));
     bench.gate.pass("next");
     assert_eq!(waits(&next).fate, Fate::Ran);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use laneq::{Closed, Config, Error, Fate, ManualClock, Message, Reason, Table};
+use laneq::{Closed, Config, Error, Fate, ManualClock, Message, Notice, Reason, Table};
 
 use crate::paper::{Paper, life, said};
 use crate::stage::followup;
@@ -179,5 +179,35 @@ fn p11_a_run_that_spawns_before_anything_came_back_is_refused_and_overwrites_not
     assert_eq!(receipt.wait_for(LONG).expect("in time").reply, Some(Some(Reason::Journal)));
     assert_eq!(said(&bench.back().1), ["text"]);
     assert_eq!(after.len(Table::Messages), 1);
+    bench.finish();
+}
+
+#[test]
+fn p9_a_watch_of_an_admission_that_is_replaced_takes_no_place() {
+    let paper = Paper::default();
+    let mut config = Config::default();
+    config.limits.max_pending = 2;
+    let bench = life(&paper, config, &ManualClock::new());
+    bench.back();
+    bench.engine.pause("main").expect("a lane of ours");
+    let port = bench.engine.port().expect("it is open");
+    paper.hold();
+    let admission = bench.engine.submit_nowait(followup("k")).expect("into the line");
+    paper.until_waiting();
+    for tag in 0..5 {
+        port.watch_admission(&admission, tag).expect("the one before has made room");
+    }
+    admission.on_decided(|| unreachable!("it was replaced"));
+    port.watch_admission(&admission, 5).expect("so has the last");
+    port.watch_admission(&admission, 6).expect("so has the one before");
+    paper.release();
+    assert!(matches!(port.next(Some(LONG)), Ok(Some(Notice::Journaled(6)))));
+    let more = port.next(Some(Duration::ZERO)).expect("a host thread");
+    assert!(more.is_none(), "the others were replaced: {more:?}");
+    let receipt = admission.wait().expect("accepted");
+    port.watch(&receipt, 7).expect("nothing is unread");
+    port.watch(&receipt, 8).expect("a second place");
+    let third = port.watch(&receipt, 9);
+    assert!(matches!(third, Err(Error::Full(_))), "P9: no more than two: {third:?}");
     bench.finish();
 }

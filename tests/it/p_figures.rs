@@ -4,14 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use laneq::{Concurrency, Config, Fate, Message, Mode, Withdrawn};
+use laneq::{Concurrency, Config, Engine, Fate, ManualClock, Message, Mode, Withdrawn};
 
-use crate::support::{Answer, LONG, bench, bench_with, lane, until, waits};
-
-fn near(measured: Duration, truth: Duration) {
-    let room = truth.mul_f64(0.13) + Duration::from_micros(1);
-    assert!(measured >= truth && measured <= truth + room, "{measured:?} for {truth:?}");
-}
+use crate::support::{Answer, LONG, bench, bench_with, lane, near, until, waits};
 
 /// Rows of `FAILURES.md`: C8.
 #[test]
@@ -48,6 +43,25 @@ fn closures_with_a_receipt_are_timed_each_and_fired_ones_one_in_sixteen() {
     assert_eq!(lane(&bench.engine, "main").message_wait.count, 42);
     assert!(bench.engine.stats().sampled);
     bench.finish();
+}
+
+#[test]
+fn closures_that_share_a_reading_of_the_clock_are_timed_from_one_of_their_own() {
+    const LONG_RUN: Duration = Duration::from_micros(10);
+    let config = Config::default().with_lane("main", 0);
+    // Nobody listens, so that they follow each other by the short way.
+    let engine = Engine::builder(config).clock(ManualClock::new()).start().expect("it starts");
+    for n in 0..200 {
+        let (clock, key) = (engine.clone(), format!("k{}", n % 10));
+        let work = move |_: &laneq::Run| clock.advance(LONG_RUN);
+        engine.fire("main", &key, work).expect("there is room");
+    }
+    engine.set_lane("main", Concurrency::Limit(1)).expect("in range");
+    until("they have run", || engine.stats().fate(Fate::Ran) == 200);
+    let measured = lane(&engine, "main").run;
+    assert_eq!(measured.count, 10, "the first that is drawn of each key");
+    near(measured.p50, LONG_RUN);
+    near(measured.max, LONG_RUN);
 }
 
 #[test]

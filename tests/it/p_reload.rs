@@ -1,10 +1,11 @@
 //! New settings for a running engine: whole or not at all, and nothing queued is lost.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use laneq::{
-    Concurrency, Config, Drop, Event, Fate, HandlerOptions, Lane, Message, Mode, Outcome, Reason,
-    Reply,
+    Concurrency, Config, Drop, Engine, Event, Fate, HandlerOptions, Lane, ManualClock, Message,
+    Mode, Outcome, Reason, Reply,
 };
 
 use crate::stage::followup;
@@ -88,6 +89,26 @@ fn p9_bounds_and_windows_take_effect_at_once() {
     bench.gate.pass("next");
     [waiting, next].iter().for_each(|r| assert_eq!(waits(r).fate, Fate::Ran));
     bench.finish();
+}
+
+#[test]
+fn a_message_that_the_host_looks_at_during_a_reload_lives_under_the_new_settings() {
+    let home = Arc::new(OnceLock::<Engine>::new());
+    let lives = |ttl| Config::default().with_queue(|queue| queue.ttl = ttl);
+    let new = lives(Some(Duration::from_secs(10)));
+    let inside = Arc::clone(&home);
+    let builder = Engine::builder(lives(None)).clock(ManualClock::new()).summarizer(move |_| {
+        let engine = inside.get().expect("it has started");
+        let _ = engine.reload(new.clone()).expect("the settings are fine");
+        "a line".to_owned()
+    });
+    let engine = builder.start().expect("the settings are fine");
+    assert!(home.set(engine.clone()).is_ok());
+    engine.pause("main").expect("a lane of ours");
+    let receipt = engine.submit(followup("x")).expect("there is room");
+    engine.advance(Duration::from_secs(11));
+    assert_eq!(waits(&receipt).fate, Fate::Expired);
+    assert!(engine.close(LONG).is_ok());
 }
 
 /// Rows of `FAILURES.md`: F24.

@@ -12,6 +12,7 @@ use laneq::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::p_ports::{opened, ready};
 use crate::stage::{bench_doing, bench_of, collect, deliver, followup, steer};
 use crate::support::{Answer, Bench, LONG, bench, bench_with, until, waits};
 
@@ -142,6 +143,19 @@ fn each_attempt_is_told_and_whether_there_is_another() {
     assert_eq!((&ends[1]["outcome"], &ends[1]["retry"]), (&json!("panicked"), &json!(false)));
     assert_eq!(ends[1]["error"], "planned panic");
     assert_eq!(lines[4]["attempt"], 2);
+    bench.finish();
+}
+
+#[test]
+fn a_run_that_was_taken_through_a_port_is_told_from_its_batch() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (bench, port) = opened(config(dir.path()));
+    let receipt = bench.submit(followup("hello"));
+    ready(&port).complete("hi").expect("it lives");
+    let run = waits(&receipt).run.expect("it ran");
+    let events = ["started", "replied", "ended"];
+    assert_eq!(story(&bench.engine, "k"), told(run, &events));
+    assert_eq!(transcript(&bench.engine, "k")[1]["messages"][0]["text"], "hello");
     bench.finish();
 }
 

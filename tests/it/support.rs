@@ -352,6 +352,12 @@ pub fn lane(engine: &Engine, name: &str) -> laneq::LaneStats {
     lanes.into_iter().find(|lane| lane.name == name).expect("a lane of this name")
 }
 
+/// As near as the upper edge of a histogram's bucket.
+pub fn near(measured: Duration, truth: Duration) {
+    let room = truth.mul_f64(0.13) + Duration::from_micros(1);
+    assert!(measured >= truth && measured <= truth + room, "{measured:?} for {truth:?}");
+}
+
 /// Blocks until something that is under way has come to pass.
 pub fn until(what: &str, come: impl Fn() -> bool) {
     let end = std::time::Instant::now() + LONG;

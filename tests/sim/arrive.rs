@@ -7,7 +7,7 @@ use laneq::{
     Source,
 };
 
-use crate::truth::{At, Check, Door, Handle, Inbox, Msg, Told};
+use crate::truth::{At, Check, Door, Handle, Inbox, Msg, Pen, Told};
 use crate::world::{Witness, World};
 
 /// A message with all that the checks want to know of it.
@@ -108,6 +108,7 @@ impl World {
             handle: Handle::Fired,
             depth: 0,
             interrupted: 0,
+            tried: 0,
         };
         let mut expects = None;
         let message = self.season(message, &mut plain, &mut expects);
@@ -168,6 +169,9 @@ impl World {
         if self.truth.door == Door::Over || self.truth.door == Door::Draining && parent.is_none() {
             return Err("P12: a message was accepted, and the engine takes none".to_owned());
         }
+        if self.truth.pen != Pen::Writes {
+            return Err("P11: a message was accepted, and the journal takes none".to_owned());
+        }
         if self.truth.open.len() >= self.config.limits.max_pending as usize {
             return Err("P9: a message was accepted, and max_pending wait".to_owned());
         }
@@ -187,6 +191,7 @@ impl World {
         self.truth.msgs.push(msg);
         self.truth.open.insert(n);
         self.accepted += 1;
+        self.numbered(n);
         self.caps.push((key.clone(), cap.max(depth)));
         self.truth.arrivals.insert(key.clone());
         if urgent {
@@ -248,7 +253,7 @@ impl World {
             Reason::Draining => self.truth.door == Door::Draining && !spawned,
             Reason::Closed => self.truth.door == Door::Over,
             Reason::Isolated => spawned,
-            Reason::Journal => self.truth.blurred,
+            Reason::Journal => self.truth.pen != Pen::Writes,
             _ => false,
         };
         if fits { Ok(()) } else { Err(format!("refused: {refused}")) }

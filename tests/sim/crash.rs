@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use laneq::{Fate, JournalError, Receipt};
 
 use crate::books::Book;
+use crate::paper::Paper;
 use crate::runs::label;
-use crate::truth::{At, Check, Door, Handle, Told};
+use crate::truth::{At, Check, Door, Handle, Pen, Told};
 use crate::world::World;
 
 impl World {
@@ -25,13 +26,77 @@ impl World {
             _ => JournalError::Poisoned(text()),
         };
         self.note(format!("the journal answers {fault:?}"));
-        self.truth.blurred = true;
         paper.fails(Some(fault));
         Ok(())
     }
 
-    /// In a new process the journal can be written again. What a fault has blurred stays so: which
-    /// marks are in the journal, nobody knows.
+    /// What the journal is good for from now on.
+    pub fn look_at_journal(&mut self) {
+        let Some(paper) = &self.seam.paper else { return };
+        let broken = self.seam.engine.journal_error().is_some();
+        self.truth.pen = match paper.fault() {
+            _ if broken => Pen::Broken,
+            Some(_) => Pen::Refuses,
+            None => Pen::Writes,
+        };
+        if !paper.is_behind() {
+            self.truth.unwritten.clear();
+            self.truth.unseen.clear();
+        }
+    }
+
+    /// The message that was accepted last has this label.
+    pub fn numbered(&mut self, n: usize) {
+        if let Some(number) = self.seam.paper.as_ref().and_then(Paper::newest) {
+            self.numbers.insert(number, n);
+        }
+    }
+
+    /// Where nothing can be started any more, what would have started is returned. P2: in its order;
+    /// closures start all the same, and are heard of later.
+    pub fn hear_returned(&mut self) -> Check {
+        if self.seam.engine.journal_error().is_none() || self.truth.door == Door::Over {
+            return Ok(());
+        }
+        self.truth.pen = Pen::Broken;
+        let keys: BTreeSet<String> =
+            self.truth.open.iter().map(|n| self.truth.msgs[*n].key.clone()).collect();
+        for key in &keys {
+            let mut left = None;
+            for n in [self.truth.all(key, At::Retry), self.truth.line(key)].concat() {
+                let Handle::Message(receipt) = &self.truth.msgs[n].handle else { continue };
+                let fate = receipt.settled().map(|settled| settled.fate);
+                match (fate, left) {
+                    (Some(Fate::Returned), None) => {
+                        self.truth.ends(n, Fate::Returned)?;
+                        self.note(format!("  {n}: returned"));
+                    }
+                    (Some(Fate::Returned), Some(left)) => {
+                        return Err(format!("P2: {n} is returned, and {left} was before it"));
+                    }
+                    (Some(_), _) => {}
+                    (None, _) => left = left.or(Some(n)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs that did not start, since the journal would not count their attempts.
+    pub fn hear_refusals(&mut self) -> Check {
+        let Some(paper) = self.seam.paper.clone() else { return Ok(()) };
+        for numbers in paper.refusals() {
+            let batch: Vec<usize> = numbers.iter().map(|number| self.numbers[number]).collect();
+            self.note(format!("{batch:?} may not start"));
+            // Where nothing will start any more, they are returned: their fates say so.
+            if self.truth.pen != Pen::Broken && self.truth.is_refused(&batch)? {
+                self.must.extend(batch.iter().map(|n| (*n, vec![Fate::Ran])));
+            }
+        }
+        Ok(())
+    }
+
+    /// In a new process the journal can be written again.
     pub fn mend(&mut self) -> Check {
         let Some(paper) = &self.seam.paper else { return Ok(()) };
         let fault = paper.fault().is_some();
@@ -65,11 +130,17 @@ impl World {
             return Err(format!("P11: {lost:?} were acknowledged, and did not come back"));
         }
         self.note(format!("{} come back: {came:?}", back.len()));
+        self.truth.unwritten.clear();
+        self.truth.unseen.clear();
+        self.truth.pen = Pen::Writes;
         // An interrupt that waits has ended the run, whatever became of it.
         for n in &back {
             let msg = &self.truth.msgs[*n];
-            let first = self.truth.line(&msg.key).first().copied();
-            if msg.at == At::Retry && first.is_some_and(|n| self.truth.msgs[n].urgent) {
+            let ends = |n: &usize| {
+                let other = &self.truth.msgs[*n];
+                other.urgent && other.expires.is_none_or(|at| at > self.truth.now)
+            };
+            if msg.at == At::Retry && self.truth.line(&msg.key).iter().any(ends) {
                 self.must.push((*n, vec![Fate::Ran, Fate::Parked]));
             }
         }
@@ -86,12 +157,12 @@ impl World {
             msg.stopped = false;
             msg.withdrawable = false;
             match msg.at {
-                At::Started(_) | At::Retry => {
+                At::Started(_) | At::Retry if msg.tried > 0 => {
                     msg.at = At::Retry;
                     msg.interrupted += 1;
                 }
-                At::Taken => msg.at = At::Waits,
-                At::Waits | At::Gone(_) => {}
+                At::Gone(_) => {}
+                _ => msg.at = At::Waits,
             }
             msg.promoted = msg.steers.is_some();
         }
@@ -113,23 +184,25 @@ impl World {
         let n = label(receipt.message().ok_or("P11: a receipt without its message")?.text());
         let past = receipt.came_back().ok_or("P11: a receipt without its past")?;
         let fate = receipt.settled().map(|settled| settled.fate);
-        let parked = self.truth.msgs[n].at == At::Gone(Fate::Parked);
-        if parked && fate == Some(Fate::Parked) {
+        let at = self.truth.msgs[n].at;
+        if at == At::Gone(Fate::Parked) && fate == Some(Fate::Parked) {
             return Ok(());
         }
-        let kept = matches!(self.truth.msgs[n].at, At::Gone(Fate::Returned)) || self.truth.blurred;
+        let kept = self.truth.unwritten.contains(&n) || at == At::Gone(Fate::Returned);
         if !self.truth.open.contains(&n) && !kept || !back.insert(n) {
-            return Err(format!("P11: {n} comes back, and it is {:?}", self.truth.msgs[n].at));
+            return Err(format!("P11: {n} comes back, and it is {at:?}"));
         }
         let msg = &mut self.truth.msgs[n];
+        if past.attempt != msg.tried {
+            let tried = msg.tried;
+            return Err(format!("P11: {n} was tried {tried} times, and comes back with {past:?}"));
+        }
         // Its end was never written down: for the journal, its run was in progress.
         msg.interrupted += u32::from(!msg.is_open());
-        let started = past.attempt > 0;
-        if msg.is_open() && !self.truth.blurred && started != (msg.at == At::Retry) {
-            return Err(format!("P11: {n} is {:?}, and comes back with {past:?}", msg.at));
-        }
-        msg.at = if started { At::Retry } else { At::Waits };
+        msg.at = if msg.tried > 0 { At::Retry } else { At::Waits };
+        msg.seen &= !self.truth.unseen.contains(&n);
         msg.handle = Handle::Message(receipt.clone());
+        self.truth.unfinished.remove(&n);
         self.truth.open.insert(n);
         self.accepted += 1;
         Ok(())

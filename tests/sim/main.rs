@@ -3,6 +3,7 @@
 //!
 //! `LANEQ_SEED=n` replays one seed with its history, `LANEQ_SEEDS=n` plays seeds 0 to n - 1.
 
+#![cfg_attr(not(feature = "journal"), allow(dead_code, reason = "no crashes and no faults then"))]
 #![allow(clippy::result_large_err, reason = "a refused message comes home, whole")]
 
 mod arrive;
@@ -70,7 +71,7 @@ fn a_seed_plays_the_same_each_time() {
 #[test]
 fn every_planted_mistake_is_found() {
     const SEEDS: u64 = 400;
-    for plant in Plant::ALL {
+    for plant in Plant::ALL.into_iter().filter(|plant| plant.may_come()) {
         // What fails by itself proves nothing.
         let caught = |seed| play(seed, Some(plant)).err().filter(|_| play(seed, None).is_ok());
         let found = (0..SEEDS).find_map(caught);

@@ -12,6 +12,18 @@ impl World {
         Ok(())
     }
 
+    pub fn numbered(&mut self, _: usize) {}
+
+    pub fn look_at_journal(&mut self) {}
+
+    pub fn hear_returned(&mut self) -> Check {
+        Ok(())
+    }
+
+    pub fn hear_refusals(&mut self) -> Check {
+        Ok(())
+    }
+
     pub fn crash(&mut self) -> Check {
         Ok(())
     }

@@ -32,6 +32,7 @@ impl World {
     pub fn pull(&mut self) -> Check<bool> {
         let notice = self.seam.next();
         self.hear_code()?;
+        self.hear_refusals()?;
         match notice {
             None => {
                 self.learn()?;
@@ -53,10 +54,7 @@ impl World {
                     live.stop_told = true;
                 }
             }
-            Some(Notice::Waited(run)) => {
-                self.note(format!("told: run {run} has waited"));
-                self.heard(run, |live| (live.waits, live.lent) = (0, false))?;
-            }
+            Some(Notice::Waited(run)) => self.waited(run)?,
             Some(Notice::Settled(n)) => self.told(usize::try_from(n).expect("a label"))?,
             Some(Notice::Closed) if self.truth.door == Door::Over => return Ok(false),
             Some(notice) => return Err(format!("an unexpected notice: {notice:?}")),
@@ -72,6 +70,24 @@ impl World {
             None => return Err(format!("a notice of run {run}, which is over")),
         }
         Ok(())
+    }
+
+    /// P8: it waits for nothing any more, and has its slot.
+    fn waited(&mut self, run: RunId) -> Check {
+        self.note(format!("told: run {run} has waited"));
+        self.learn()?;
+        if let Some(live) = self.truth.lives.get(&run) {
+            if live.waits.is_empty() {
+                return Err(format!("P8: run {run} has waited, and had begun no wait"));
+            }
+            if let Some(n) = self.truth.waits_for(live) {
+                return Err(format!("P8: run {run} has waited, and {n} has no fate"));
+            }
+        }
+        self.heard(run, |live| {
+            live.waits.clear();
+            live.lent = false;
+        })
     }
 
     pub fn told(&mut self, n: usize) -> Check {
@@ -117,7 +133,7 @@ impl World {
             rounds: 0,
             taking: false,
             deadline,
-            waits: 0,
+            waits: Vec::new(),
             lent: false,
             family: Vec::new(),
             depth: first.depth,
@@ -268,10 +284,7 @@ impl World {
     pub fn wait(&mut self) -> Check {
         let Some(run) = self.hand() else { return Ok(()) };
         let open: Vec<usize> = self.truth.open.iter().copied().collect();
-        // One wait at a time: a notice of the first that is still unread would be taken for one of
-        // both.
-        let waits = self.truth.lives[&run.id()].waits > 0;
-        let n = if open.is_empty() || waits { None } else { Some(self.dice.pick(&open)) };
+        let n = (!open.is_empty()).then(|| self.dice.pick(&open));
         if let Some(n) = n {
             let answer = match &self.truth.msgs[n].handle {
                 Handle::Message(receipt) => run.wait_begin(receipt),
@@ -287,7 +300,7 @@ impl World {
                 Ok(()) if own => return Err(format!("P8: {run:?} waits for its own session")),
                 Ok(()) => {
                     let live = self.truth.lives.get_mut(&run.id()).expect("it lives");
-                    live.waits += 1;
+                    live.waits.push(n);
                     live.lent = true;
                 }
                 Err(WaitError::WouldDeadlock(_)) => {}

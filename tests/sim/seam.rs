@@ -41,10 +41,18 @@ pub enum Plant {
     WithdrawsNothing,
     /// What was acknowledged is not in the journal.
     CrashLosesAMessage,
+    /// The end of a wait is told a second time.
+    TellsAWaitAgain,
+    /// A message is let in where the cap is reached.
+    OverTheCap,
+    /// The same mistakes, once the journal has failed: the checks still look.
+    OvertakesAfterAFault,
+    WithdrawsNothingAfterAFault,
+    OverTheCapAfterAFault,
 }
 
 impl Plant {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Overtakes,
         Self::DropsAFate,
         Self::ForgetsARun,
@@ -57,7 +65,27 @@ impl Plant {
         Self::TwoLeads,
         Self::WithdrawsNothing,
         Self::CrashLosesAMessage,
+        Self::TellsAWaitAgain,
+        Self::OverTheCap,
+        Self::OvertakesAfterAFault,
+        Self::WithdrawsNothingAfterAFault,
+        Self::OverTheCapAfterAFault,
     ];
+
+    /// Whether it can happen: some need a journal.
+    pub fn may_come(self) -> bool {
+        cfg!(feature = "journal") || self.now(false).is_some() && self != Self::CrashLosesAMessage
+    }
+
+    /// What goes wrong, now that the journal has failed or has not.
+    fn now(self, failed: bool) -> Option<Self> {
+        match self {
+            Self::OvertakesAfterAFault => failed.then_some(Self::Overtakes),
+            Self::WithdrawsNothingAfterAFault => failed.then_some(Self::WithdrawsNothing),
+            Self::OverTheCapAfterAFault => failed.then_some(Self::OverTheCap),
+            plant => Some(plant),
+        }
+    }
 }
 
 pub struct Seam {
@@ -69,6 +97,7 @@ pub struct Seam {
     /// Calls that could have gone wrong so far.
     calls: u64,
     forgotten: Vec<OwnedRun>,
+    told: Option<RunId>,
     #[cfg(feature = "journal")]
     pub paper: Option<Paper>,
 }
@@ -119,6 +148,7 @@ impl Seam {
             plant,
             calls: 0,
             forgotten: Vec::new(),
+            told: None,
             #[cfg(feature = "journal")]
             paper,
         }
@@ -126,7 +156,11 @@ impl Seam {
 
     /// Whether this call goes wrong: each mistake is rare.
     fn errs(&mut self, plant: Plant) -> bool {
-        if self.plant != Some(plant) {
+        #[cfg(feature = "journal")]
+        let failed = self.paper.as_ref().is_some_and(Paper::has_failed);
+        #[cfg(not(feature = "journal"))]
+        let failed = false;
+        if self.plant.and_then(|own| own.now(failed)) != Some(plant) {
             return false;
         }
         self.calls += 1;
@@ -145,11 +179,28 @@ impl Seam {
     pub fn submit(&mut self, message: Message) -> Result<Receipt, Refused> {
         let ordinary = message.mode() == Some(Mode::Followup);
         let wrong = ordinary && self.errs(Plant::Overtakes);
+        if self.errs(Plant::OverTheCap) {
+            return self.squeeze(message);
+        }
         self.engine.submit(if wrong { message.with_mode(Mode::Interrupt) } else { message })
+    }
+
+    fn squeeze(&mut self, message: Message) -> Result<Receipt, Refused> {
+        let (key, mut wide) = (message.key().to_owned(), laneq::Knobs::default());
+        wide.cap = Some(1000);
+        let own = self.engine.knobs(&key);
+        self.engine.set_knobs(&key, wide).expect("in range");
+        let answer = self.engine.submit(message);
+        self.engine.set_knobs(&key, own).expect("they were in force");
+        self.settle();
+        answer
     }
 
     /// The next notice; `None` if there is nothing, whatever closures were executed on the way.
     pub fn next(&mut self) -> Option<Notice> {
+        if let Some(run) = self.told.take() {
+            return Some(Notice::Waited(run));
+        }
         loop {
             self.woken.store(false, Ordering::SeqCst);
             let notice = self.port.next(Some(Duration::ZERO)).expect("a thread of the host's");
@@ -166,6 +217,10 @@ impl Seam {
                         self.engine.abandon(run.id()).expect("it is live");
                     }
                     return Some(Notice::Ready(run));
+                }
+                Some(Notice::Waited(run)) if self.errs(Plant::TellsAWaitAgain) => {
+                    self.told = Some(run);
+                    return Some(Notice::Waited(run));
                 }
                 Some(Notice::Settled(_) | Notice::Stop(..) | Notice::Steer(_))
                     if self.errs(Plant::LosesANotice) => {}

@@ -3,7 +3,7 @@
 use laneq::{End, Fate, OwnedRun, RunId, Steers, Verdict};
 
 use crate::runs::label;
-use crate::truth::{At, Check, Door, Inbox};
+use crate::truth::{At, Check, Door, Inbox, Pen};
 use crate::world::World;
 
 impl World {
@@ -88,6 +88,10 @@ impl World {
             }
             let msg = &mut self.truth.msgs[*n];
             (msg.seen, msg.at) = (true, At::Waits);
+            self.truth.happens(*n);
+            if self.truth.pen != Pen::Writes {
+                self.truth.unseen.insert(*n);
+            }
             if let Some(fate) = cleared {
                 self.must.push((*n, vec![fate]));
             }

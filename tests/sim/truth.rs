@@ -15,7 +15,7 @@ pub enum At {
     /// In that run's hands, and not committed.
     Taken,
     Started(RunId),
-    /// In a batch that is to run again.
+    /// In a batch that is to run again, or whose start the journal has refused.
     Retry,
     Gone(Fate),
 }
@@ -69,6 +69,8 @@ pub struct Msg {
     pub depth: u32,
     /// Crashes that it was in the middle of.
     pub interrupted: u32,
+    /// Runs of it that were counted.
+    pub tried: u32,
 }
 
 impl Msg {
@@ -123,7 +125,8 @@ pub struct Live {
     /// It has steers in its hands: others are not visible.
     pub taking: bool,
     pub deadline: Option<u64>,
-    pub waits: u32,
+    /// Messages that it waits for, until it is told that all waits are over.
+    pub waits: Vec<usize>,
     /// Its slot is another's, as far as has been told.
     pub lent: bool,
     /// Its children, in order, that go with it.
@@ -140,6 +143,16 @@ pub enum Door {
     Over,
 }
 
+/// Whether the journal can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pen {
+    Writes,
+    /// For a while: a run that is to start waits, and what has happened is written later.
+    Refuses,
+    /// Never again: what is to start is returned.
+    Broken,
+}
+
 pub struct Truth {
     pub msgs: Vec<Msg>,
     /// Labels of messages without a fate.
@@ -154,8 +167,11 @@ pub struct Truth {
     pub leading: bool,
     /// Keys to which something came in this step: something there may give way.
     pub arrivals: BTreeSet<String>,
-    /// Messages that somebody may have lost sight of: the journal could not be written.
-    pub blurred: bool,
+    pub pen: Pen,
+    /// Messages whose end or delivery no commit has taken yet: a crash undoes it.
+    pub unwritten: BTreeSet<usize>,
+    /// Steers whose delivery is among that.
+    pub unseen: BTreeSet<usize>,
     /// What was pending when a drain was over, or a close began.
     pub unfinished: BTreeSet<usize>,
     /// Runs that were abandoned.
@@ -185,6 +201,12 @@ impl Truth {
         let live = &self.lives[&run];
         let open = live.stop.is_none() && live.inbox == Inbox::Open && !live.taking;
         open && live.rounds < self.steer_rounds && !self.inbox(run).is_empty()
+    }
+
+    /// A message that a run has to wait for still.
+    pub fn waits_for(&self, live: &Live) -> Option<usize> {
+        let open = |n: &usize| live.stop.is_none() && self.msgs[*n].is_open();
+        live.waits.iter().copied().find(open)
     }
 
     /// Messages that count towards a cap.
@@ -222,42 +244,64 @@ impl Truth {
         batch: &[usize],
         attempt: u32,
     ) -> Check {
-        if let Some(other) = self.live_of(key) {
-            return Err(format!("P1: run {run} of {key} starts while run {other} lives"));
-        }
-        let (executing, slots) = (self.executing(lane), self.slots(lane));
-        if executing >= slots {
-            return Err(format!(
-                "P3: run {run} starts in {lane}: {executing} execute, {slots} may"
-            ));
-        }
-        if self.door == Door::Over {
-            return Err(format!("P12: run {run} starts although the engine is closed"));
-        }
-        let retry = self.all(key, At::Retry);
-        let line = self.line(key);
-        if self.blurred {
-            // What the journal refused to start is a frozen batch that nobody has seen.
-        } else if retry.is_empty() {
-            self.is_first(run, &line, batch)?;
-        } else if line.first().is_some_and(|n| self.msgs[*n].rank() == 0) || batch != retry {
-            return Err(format!("P2: run {run}: {batch:?} before the retry of {retry:?}"));
-        }
-        if !self.blurred && (attempt == 1) != retry.is_empty() {
-            return Err(format!("run {run} is attempt {attempt}, and {retry:?} is to be retried"));
-        }
-        if let Some(wrong) = batch.iter().find(|n| self.msgs[**n].lane != lane) {
-            return Err(format!("run {run} of message {wrong} is in the wrong lane, {lane}"));
-        }
+        self.may_start(&format!("run {run}"), key, lane, batch)?;
         for n in batch {
-            self.msgs[*n].at = At::Started(run);
+            let msg = &mut self.msgs[*n];
+            if attempt != msg.tried + 1 {
+                let tried = msg.tried;
+                return Err(format!(
+                    "run {run} is attempt {attempt}, and {n} was tried {tried} times"
+                ));
+            }
+            (msg.at, msg.tried) = (At::Started(run), attempt);
         }
         Ok(())
     }
 
-    fn is_first(&self, run: RunId, line: &[usize], batch: &[usize]) -> Check {
+    /// The journal did not count the attempt, so that nothing has started: it was the right batch,
+    /// which goes before everything from now on; but for an interrupt, which ends it like any retry.
+    /// Whether there is one is answered.
+    pub fn is_refused(&mut self, batch: &[usize]) -> Check<bool> {
+        let first = batch.first().ok_or("P2: the start of nothing was refused")?;
+        let (key, lane) = (self.msgs[*first].key.clone(), self.msgs[*first].lane.clone());
+        self.may_start("a run that was refused", &key, &lane, batch)?;
+        let behind = |n: &&usize| !batch.contains(n);
+        let next = self.line(&key).iter().find(behind).copied();
+        let ends = next.is_some_and(|n| self.msgs[n].urgent);
+        let nobody = RunId::new(0);
+        for n in batch {
+            self.msgs[*n].at = if ends { At::Started(nobody) } else { At::Retry };
+        }
+        Ok(ends)
+    }
+
+    fn may_start(&self, run: &str, key: &str, lane: &str, batch: &[usize]) -> Check {
+        if let Some(other) = self.live_of(key) {
+            return Err(format!("P1: {run} of {key} starts while run {other} lives"));
+        }
+        let (executing, slots) = (self.executing(lane), self.slots(lane));
+        if executing >= slots {
+            return Err(format!("P3: {run} starts in {lane}: {executing} execute, {slots} may"));
+        }
+        if self.door == Door::Over {
+            return Err(format!("P12: {run} starts although the engine is closed"));
+        }
+        if let Some(wrong) = batch.iter().find(|n| self.msgs[**n].lane != lane) {
+            return Err(format!("{run} of message {wrong} is in the wrong lane, {lane}"));
+        }
+        let (retry, line) = (self.all(key, At::Retry), self.line(key));
+        if retry.is_empty() {
+            return self.is_first(run, &line, batch);
+        }
+        if line.first().is_some_and(|n| self.msgs[*n].rank() == 0) || batch != retry {
+            return Err(format!("P2: {run}: {batch:?} before the retry of {retry:?}"));
+        }
+        Ok(())
+    }
+
+    fn is_first(&self, run: &str, line: &[usize], batch: &[usize]) -> Check {
         if batch.is_empty() || !line.starts_with(batch) {
-            return Err(format!("P2: run {run} starts {batch:?}, and {line:?} wait in this order"));
+            return Err(format!("P2: {run} starts {batch:?}, and {line:?} wait in this order"));
         }
         let first = &self.msgs[batch[0]];
         let merges = batch[1..].iter().all(|n| first.merges_with(&self.msgs[*n], self.leading));
@@ -322,7 +366,6 @@ impl Truth {
         let over = msg.expires.is_some_and(|at| at <= self.now);
         let fits = match (fate, msg.at) {
             (Fate::Ran, At::Started(_) | At::Retry) => true,
-            (Fate::Ran | Fate::Parked, At::Waits) => self.blurred,
             (Fate::Parked, At::Started(_) | At::Retry) => msg.attempts > 1 || msg.interrupted >= 3,
             (Fate::Steered, At::Taken) => !msg.seen,
             (Fate::Dropped, At::Waits) => {
@@ -330,9 +373,8 @@ impl Truth {
             }
             (Fate::Withdrawn, At::Waits | At::Taken) => msg.withdrawable,
             (Fate::Expired, At::Waits | At::Taken) => over,
-            (Fate::Returned, _) => {
-                self.door == Door::Over || self.blurred || self.unfinished.contains(&n)
-            }
+            (Fate::Returned, _) if self.door == Door::Over || self.unfinished.contains(&n) => true,
+            (Fate::Returned, At::Waits | At::Retry) => self.pen == Pen::Broken && !msg.is_code(),
             _ => false,
         };
         if fits {
@@ -345,6 +387,14 @@ impl Truth {
         self.may_end(n, fate)?;
         self.msgs[n].at = At::Gone(fate);
         self.open.remove(&n);
+        self.happens(n);
         Ok(())
+    }
+
+    /// Something of which the journal has to hear.
+    pub fn happens(&mut self, n: usize) {
+        if self.pen != Pen::Writes && !self.msgs[n].is_code() {
+            self.unwritten.insert(n);
+        }
     }
 }

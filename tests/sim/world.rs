@@ -1,6 +1,6 @@
 //! One simulated life: a step at a time, and after each everything is looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use laneq::{Fate, OwnedRun, Settled};
@@ -9,7 +9,7 @@ use crate::books::Book;
 use crate::dice::Dice;
 use crate::plan::{Plan, Step};
 use crate::seam::{Plant, Seam};
-use crate::truth::{At, Check, Door, Handle, Told, Truth};
+use crate::truth::{At, Check, Door, Handle, Pen, Told, Truth};
 
 /// What became of a closure's code.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +62,8 @@ pub struct World {
     pub answers: Vec<(Vec<usize>, usize)>,
     /// Accepted in this life of the engine.
     pub accepted: u64,
+    /// Messages by their numbers in the journal.
+    pub numbers: BTreeMap<u64, usize>,
     pub book: Option<Arc<Book>>,
     /// How many steps are open around this one.
     pub nested: u32,
@@ -78,7 +80,7 @@ impl World {
         let truth = Truth {
             msgs: Vec::new(),
             open: BTreeSet::new(),
-            lives: std::collections::BTreeMap::new(),
+            lives: BTreeMap::new(),
             lanes: crate::control::lanes(&config),
             door: Door::Open,
             now: 0,
@@ -86,7 +88,9 @@ impl World {
             max_batch: config.queue.max_batch,
             arrivals: BTreeSet::new(),
             leading: !config.inbound.debounce.is_zero(),
-            blurred: false,
+            pen: Pen::Writes,
+            unwritten: BTreeSet::new(),
+            unseen: BTreeSet::new(),
             unfinished: BTreeSet::new(),
             fenced: BTreeSet::new(),
         };
@@ -105,6 +109,7 @@ impl World {
             caps: Vec::new(),
             answers: Vec::new(),
             accepted: 0,
+            numbers: BTreeMap::new(),
             book,
             nested: 0,
         }
@@ -181,18 +186,19 @@ impl World {
         self.learn()?;
         for (n, fates) in std::mem::take(&mut self.must) {
             let at = self.truth.msgs[n].at;
-            if !self.truth.blurred && !fates.iter().any(|fate| at == At::Gone(*fate)) {
+            if !fates.iter().any(|fate| at == At::Gone(*fate)) {
                 return Err(format!("P4: message {n} is {at:?}, and should be one of {fates:?}"));
             }
         }
         for (key, most) in std::mem::take(&mut self.caps) {
             let depth = self.truth.depth(&key);
-            if depth > most && !self.truth.blurred {
+            if depth > most {
                 return Err(format!("P9: {depth} messages wait under {key}: {most} may"));
             }
         }
         self.leads()?;
         self.look()?;
+        self.look_at_journal();
         self.truth.arrivals.clear();
         Ok(())
     }
@@ -200,6 +206,7 @@ impl World {
     /// Closures that were executed or let go in this step. They are first seen as runs of their
     /// own, in order.
     pub fn hear_code(&mut self) -> Check {
+        self.hear_returned()?;
         let said = std::mem::take(&mut *self.log.lock().expect("no panic under it"));
         for said in said {
             match said {
@@ -244,7 +251,7 @@ impl World {
             }
             let msg = &self.truth.msgs[n];
             let over = msg.expires.is_some_and(|at| at <= self.truth.now);
-            if over && msg.at == At::Waits && !msg.seen && !self.truth.blurred {
+            if over && msg.at == At::Waits && !msg.seen {
                 return Err(format!("P4: the ttl of {n} is over, and it is not expired"));
             }
         }
@@ -296,7 +303,7 @@ impl World {
         }
         for run in &self.hands {
             let told = self.truth.lives[&run.id()].stop;
-            if !self.truth.blurred && run.stopped().is_some() != told.is_some() {
+            if run.stopped().is_some() != told.is_some() {
                 let stopped = run.stopped();
                 return Err(format!("P6: {run:?} is stopped: {stopped:?}, not {told:?}"));
             }
@@ -314,12 +321,19 @@ impl World {
                 return Err(format!("the port never told that a steer waits for run {run}"));
             }
         }
+        for (run, live) in &self.truth.lives {
+            let (executing, slots) =
+                (self.truth.executing(&live.lane), self.truth.slots(&live.lane).max(1));
+            if live.lent && self.truth.waits_for(live).is_none() && executing < slots {
+                return Err(format!("P8: the port never told that run {run} has waited"));
+            }
+        }
         for (n, msg) in self.truth.msgs.iter().enumerate() {
             if msg.watched == Told::Due && !msg.is_open() {
                 return Err(format!("the port never told that {n} has its fate"));
             }
         }
-        if self.truth.door == Door::Over || self.truth.blurred {
+        if self.truth.door == Door::Over {
             return Ok(());
         }
         let keys: BTreeSet<&str> =

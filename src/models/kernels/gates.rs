@@ -148,8 +148,9 @@ pub(super) fn p3_no_resize_lets_too_many_in() {
     let lane = lane(2, 11);
     let workers = [go(&lane, |lane| lane.work(EVER)), go(&lane, |lane| lane.work(EVER))];
     let resizes = go(&lane, |lane| {
-        lane.gate.set_cap(0);
-        lane.gate.set_cap(1);
+        lane.gate.resize(0);
+        lane.gate.resize(1);
+        lane.gate.serve_resumers();
         lane.answer(lane.gate.call_if_needed());
     });
     lane.arrive(1);

@@ -30,9 +30,8 @@ pub(super) fn p4_closures_and_messages_of_one_key() {
         let (shared, session) = (&stage.shared, stage.session("k"));
         let _ = shared.pending.take(1);
         let mut code = Some(crate::run::Closure::fired(|_| ()));
-        let landed = shared.transition_lazily(&session, None, |m, cx| {
-            m.admit_closure(&mut code, stage.door.id, Priority::Normal, Origin::Outside, cx)
-        });
+        let place = (stage.door.id, Priority::Normal);
+        let landed = shared.admit_closure(&session, &mut code, place, || Origin::Outside);
         assert!(landed.is_ok());
     });
     let cell = stage.submit("k", "b");

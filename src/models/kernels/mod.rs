@@ -47,5 +47,7 @@ kernels! {
     trees::p6_an_unregistered_callback_is_not_running
     trees::p4_a_fate_reaches_who_waits_and_who_watches
     trees::p4_a_quota_never_says_less_than_is_out
+    trees::p4_a_quota_is_never_empty_between_parent_and_child
+    trees::p9_nobody_is_refused_for_credits_on_their_way
     trees::the_channel_of_the_models_keeps_its_contract
 }

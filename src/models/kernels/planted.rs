@@ -44,3 +44,8 @@ fn a_child_that_a_cancel_misses_is_found() {
 fn a_drain_that_nobody_tells_of_the_last_fate_is_found() {
     finds(Bug::FinishesUnheard, runs::p4_drain_meets_submit);
 }
+
+#[test]
+fn a_take_that_a_drain_is_not_told_of_is_found() {
+    finds(Bug::MovesUnsaid, trees::p4_a_quota_is_never_empty_between_parent_and_child);
+}

@@ -6,7 +6,7 @@ use crate::session::{Telling, Wake, Watch};
 use crate::sync::channel::unbounded;
 use crate::sync::tally::{AtomicU64, Ordering};
 use crate::sync::{Arc, thread};
-use crate::watch::{Quota, Room};
+use crate::watch::{Quota, Room, Seats};
 use crate::{Cancelled, Cause, Fate, Token};
 
 fn go(body: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
@@ -121,6 +121,43 @@ pub(super) fn p4_a_quota_never_says_less_than_is_out() {
     assert!(quota.taken() >= 2, "P4: two are out all the time");
     join(other);
     assert_eq!(quota.taken(), 4);
+}
+
+/// What one thread gathers from the seats is on its way for a moment: another is not refused for it.
+pub(super) fn p9_nobody_is_refused_for_credits_on_their_way() {
+    let quota = Arc::new(Quota::new(3));
+    let seat = Seats::new().take().expect("there is one");
+    assert_eq!(quota.take(3), Room::Taken);
+    quota.give_own(&seat, 3);
+    let takes = Arc::clone(&quota);
+    let other = go(move || assert_eq!(takes.take(1), Room::Taken, "P9: two of three are free"));
+    assert_eq!(quota.take(1), Room::Taken, "P9: two of three are free");
+    join(other);
+    assert_eq!(quota.taken(), 2);
+}
+
+/// A child is taken in on one stripe, then its parent given back on another, and a drain adds up
+/// meanwhile: it never sees neither.
+pub(super) fn p4_a_quota_is_never_empty_between_parent_and_child() {
+    let quota = Arc::new(Quota::new(100));
+    assert_eq!(quota.take(1), Room::Taken);
+    let (tx, rx) = unbounded();
+    let run = Arc::clone(&quota);
+    let spawns = go(move || {
+        // From now on this stripe has credits of its own.
+        assert_eq!(run.take(1), Room::Taken);
+        run.give(1);
+        let adds_up = Arc::clone(&run);
+        let drain = go(move || assert!(adds_up.taken() >= 1, "P4: one is out all the time"));
+        assert_eq!(run.take(1), Room::Taken);
+        run.moved();
+        tx.send(()).expect("the parent waits");
+        join(drain);
+    });
+    assert!(rx.recv().is_ok());
+    quota.give(1);
+    join(spawns);
+    assert_eq!(quota.taken(), 1);
 }
 
 /// In order from each sender, each value to one receiver, and the end is told behind the last.

@@ -86,6 +86,29 @@ pub(super) fn p4_drain_meets_submit() {
     stage.finish();
 }
 
+/// A message that is too large takes room for a moment: a drain that sees it there hears of the
+/// refusal.
+pub(super) fn p4_drain_meets_refusal() {
+    let mut small = config(&[("main", 2)]);
+    small.limits.max_bytes = 1024;
+    let stage = Stage::with(small, |_, _, _| Ok("done".into()));
+    let producer = |name: &'static str| {
+        stage.go(move |stage| {
+            stage.send(Message::new(name, "x"));
+            for _ in 0..2 {
+                let refused = stage.send(Message::new(name, "x".repeat(2048)));
+                assert!(refused.is_none(), "there is no room for it");
+            }
+        })
+    };
+    let drains = stage.go(|stage| {
+        let report = stage.engine.drain(EVER).expect("a host thread");
+        assert!(report.complete && report.returned.is_empty(), "P4: {report:?}");
+    });
+    join([producer("k"), producer("j"), drains]);
+    stage.finish();
+}
+
 /// A close in the middle of everything: what had not started comes home.
 pub(super) fn p12_close_meets_submit() {
     let stage = Stage::with(config(&[("main", 2)]), |run, _, _| match run.boundary() {

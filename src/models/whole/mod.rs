@@ -37,6 +37,7 @@ scenes! {
     flows::p4_misfit_tickets_do_no_harm
     flows::p10_retirement_meets_arrival
     flows::p4_drain_meets_submit
+    flows::p4_drain_meets_refusal
     flows::p12_close_meets_submit
     flows::p4_timer_meets_claim
     waits::p3_resize_meets_claim

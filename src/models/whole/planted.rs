@@ -3,8 +3,9 @@
 use super::{flows, mix, races, rig, waits};
 use crate::sync::plant::{self, Bug};
 
-/// Enough for each; most are found within a hundred.
-const SCHEDULES: u64 = 20_000;
+/// Enough for each: most are found within a hundred, a drain that looks into no session once in some
+/// twenty thousand.
+const SCHEDULES: u64 = 400_000;
 
 fn finds(bug: Bug, scene: fn()) {
     let found = plant::with(bug, || rig::first_failure(scene, 0..SCHEDULES));
@@ -54,6 +55,11 @@ fn a_drain_that_looks_into_no_session_is_found() {
 #[test]
 fn a_drain_that_nobody_tells_of_the_last_fate_is_found() {
     finds(Bug::FinishesUnheard, flows::p4_drain_meets_submit);
+}
+
+#[test]
+fn a_drain_that_nobody_tells_of_a_refusal_is_found() {
+    finds(Bug::RefusesUnheard, flows::p4_drain_meets_refusal);
 }
 
 #[test]

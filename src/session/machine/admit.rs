@@ -238,8 +238,8 @@ impl<C: Code> Machine<C> {
         let notes = &mut next.effects().notes;
         let cell = Arc::clone(cell);
         notes.push(Note::Accepted { cell: Arc::clone(&cell), placement, position, run, fallback });
-        let waits =
-            placement == Placement::Queued || (placement == Placement::Scheduled && cell.crowded);
+        let waits = placement == Placement::Queued
+            || (placement == Placement::Scheduled && cell.is_crowded());
         if waits {
             notes.push(Note::Queued { cell, depth: depth + 1 });
         }
@@ -299,13 +299,14 @@ impl<C: Code> Machine<C> {
     }
 
     #[inline]
-    fn push_closure(&mut self, code: C, lane: LaneId, priority: Priority, cx: &Cx<'_>) {
+    pub(super) fn push_closure(&mut self, code: C, lane: LaneId, priority: Priority, cx: &Cx<'_>) {
         #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let number = self.accepted as u32;
         if let Some(standing) = code.standing() {
             standing.admit(self.accepted, cx.now);
             standing.put(Place::Queued);
-        } else if self.is_drawn() {
+        }
+        if self.is_timed(&code) {
             self.sample = Some(super::Sample { number, admitted: cx.now });
         }
         self.accepted += 1;
@@ -315,15 +316,23 @@ impl<C: Code> Machine<C> {
         self.backlog.push(Entry::new(item, number, lane, priority, Joins::Nobody));
     }
 
-    /// Whether the next closure needs the time: one in sixteen is timed, one at a time, and
-    /// whatever may be due is settled at the right moment.
+    /// Whether this closure, the next one, needs the time: because it is timed, or since whatever
+    /// may be due is settled at the right moment.
     #[inline]
-    pub(crate) fn wants_clock(&self) -> bool {
-        self.extra.is_some() || self.is_drawn()
+    pub(crate) fn wants_clock(&self, code: &C) -> bool {
+        self.extra.is_some() || self.is_timed(code)
+    }
+
+    /// One in sixteen is timed, and of those with a receipt also each that finds its session idle;
+    /// one at a time.
+    #[inline]
+    fn is_timed(&self, code: &C) -> bool {
+        let alone = self.phase == Phase::Idle && code.standing().is_some();
+        self.is_drawn() || (alone && self.sample.is_none())
     }
 
     #[inline]
-    fn is_drawn(&self) -> bool {
+    pub(super) fn is_drawn(&self) -> bool {
         self.accepted % u64::from(LOTS) == u64::from(self.lot) && self.sample.is_none()
     }
 }

@@ -16,7 +16,7 @@ use crate::time::Moment;
 /// What the worker gets to execute.
 pub(crate) enum Work<C> {
     Closure(C),
-    Messages(Arc<Batch>),
+    Messages(Batch),
 }
 
 /// A run that has begun.
@@ -147,16 +147,10 @@ impl<C: Code> Machine<C> {
         self.closures -= 1;
         self.waiting[entry.priority() as usize] -= 1;
         let Item::Closure(code) = entry.item else { unreachable!("the head is a closure") };
-        let admitted = match code.standing() {
-            Some(standing) => {
-                standing.put(Place::Started);
-                Some(standing.admitted())
-            }
-            None => self
-                .sample
-                .take_if(|sample| sample.number == entry.number)
-                .map(|sample| sample.admitted),
-        };
+        if let Some(standing) = code.standing() {
+            standing.put(Place::Started);
+        }
+        let admitted = self.admission_of(entry.number);
         let held = code.keep().map_or(Held::Nothing, Held::Closure);
         self.begin((run, entry.lane), held, entry.number, 1, Inbox::Never, cx);
         if ticket.deadline.is_some() || self.extra.is_some() {
@@ -174,6 +168,12 @@ impl<C: Code> Machine<C> {
         *place = Some(Started { run, work, lane, attempt: 1, admitted });
     }
 
+    /// When this closure was admitted, if it is the one that is timed.
+    #[inline]
+    pub(super) fn admission_of(&mut self, number: u32) -> Option<Moment> {
+        self.sample.take_if(|sample| sample.number == number).map(|sample| sample.admitted)
+    }
+
     fn start_messages(
         &mut self,
         run: RunId,
@@ -185,21 +185,21 @@ impl<C: Code> Machine<C> {
         let first = batch.first();
         let (lane, admitted) = (first.lane, first.standing.admitted());
         assert!(lane == ticket.tag.lane, "a run starts in the lane of its batch");
-        let deadline = first.deadline.or(ticket.deadline);
-        let held = Held::Messages(Arc::clone(&batch));
+        let deadline = first.deadline().or(ticket.deadline);
+        let held = Held::Messages(batch.clone());
         self.begin((run, lane), held, 0, attempt, ticket.inbox, cx);
         if deadline.is_some() || self.extra.is_some() {
             self.companions_for(deadline, cx, next);
         }
         if cx.listening {
-            let batch = Some(Arc::clone(&batch));
+            let batch = Some(batch.clone());
             next.effects().notes.push(Note::Started { run, lane, batch, number: 0, attempt });
         }
         Started { run, work: Work::Messages(batch), lane, attempt, admitted: Some(admitted) }
     }
 
     /// The head's batch, by rank, and which attempt it is.
-    fn form_batch(&mut self, cx: &Cx<'_>, next: &mut Next<C>) -> (Arc<Batch>, u32) {
+    fn form_batch(&mut self, cx: &Cx<'_>, next: &mut Next<C>) -> (Batch, u32) {
         if let Some(cell) = self.extra.as_deref_mut().and_then(|e| e.urgent.pop()) {
             return (self.alone(cell), 1);
         }
@@ -242,19 +242,19 @@ impl<C: Code> Machine<C> {
         }
     }
 
-    fn alone(&mut self, cell: Arc<Cell>) -> Arc<Batch> {
+    fn alone(&mut self, cell: Arc<Cell>) -> Batch {
         self.waits_no_more(&cell);
         self.batch(Cells::One(cell))
     }
 
     /// A batch with the lines that wait for its route and authority.
-    pub(super) fn batch(&mut self, cells: Cells) -> Arc<Batch> {
+    pub(super) fn batch(&mut self, cells: Cells) -> Batch {
         let lines = self
             .extra
             .as_deref_mut()
             .filter(|e| !e.overflow.is_empty())
             .and_then(|e| e.overflow.take_for(&cells.as_slice()[0]));
-        Arc::new(Batch::new(cells, lines))
+        Batch::new(cells, lines)
     }
 
     #[inline]

@@ -66,6 +66,12 @@ pub(crate) struct Slice<'a, C> {
     pub(crate) next: &'a mut Option<Started<C>>,
 }
 
+impl<C> Slice<'_, C> {
+    pub(crate) fn lend(&mut self) -> Slice<'_, C> {
+        Slice { ticket: self.ticket, run: self.run, next: self.next }
+    }
+}
+
 /// What an abandoned run leaves behind.
 pub(crate) struct Abandoned {
     /// Whether it held a slot of its lane, which is free now.
@@ -93,7 +99,7 @@ impl<C: Code> Machine<C> {
         }
         let ended = match &live.held {
             Held::Messages(batch) => {
-                let batch = Arc::clone(batch);
+                let batch = batch.clone();
                 self.end_messages(&live, &batch, end, cx, &mut next)
             }
             _ => self.end_closure(&live, end, cx, &mut next),
@@ -179,7 +185,7 @@ impl<C: Code> Machine<C> {
     fn end_messages(
         &mut self,
         live: &Live<C>,
-        batch: &Arc<Batch>,
+        batch: &Batch,
         end: &End,
         cx: &Cx<'_>,
         next: &mut Next<C>,
@@ -231,7 +237,7 @@ impl<C: Code> Machine<C> {
 
     fn note_end(
         live: &Live<C>,
-        batch: &Arc<Batch>,
+        batch: &Batch,
         end: &End,
         (outcome, cause): (Outcome, Option<Cause>),
         cx: &Cx<'_>,
@@ -240,7 +246,7 @@ impl<C: Code> Machine<C> {
         let (run, attempt) = (live.id, live.attempt);
         let notes = &mut next.effects().notes;
         if let End::Done(Some(reply)) = end {
-            let (batch, reply) = (Arc::clone(batch), reply.clone());
+            let (batch, reply) = (batch.clone(), reply.clone());
             notes.push(Note::Said { run, batch, attempt, reply, last: true });
         }
         let took = cx.now.since(live.started);
@@ -251,7 +257,7 @@ impl<C: Code> Machine<C> {
     fn settle_batch(
         &mut self,
         run: RunId,
-        batch: &Arc<Batch>,
+        batch: &Batch,
         fate: Fate,
         outcome: Outcome,
         cx: &Cx<'_>,
@@ -271,7 +277,7 @@ impl<C: Code> Machine<C> {
     fn retry(
         &mut self,
         live: &Live<C>,
-        (batch, attempt): (&Arc<Batch>, u32),
+        (batch, attempt): (&Batch, u32),
         outcome: Outcome,
         error: Option<Arc<str>>,
         cx: &Cx<'_>,
@@ -283,7 +289,7 @@ impl<C: Code> Machine<C> {
             self.waits(cell);
         }
         let run = live.id;
-        let (batch, due) = (Arc::clone(batch), cx.now.plus(delay));
+        let (batch, due) = (batch.clone(), cx.now.plus(delay));
         self.extra_mut().retry = Some(Retry { batch, due, run, attempt, outcome, error });
         if cx.listening {
             let note = Note::Retrying { run, attempt: attempt + 1, delay };

@@ -6,12 +6,14 @@
 
 mod admit;
 mod claim;
+mod extra;
 mod finish;
 #[cfg_attr(not(feature = "journal"), allow(dead_code, reason = "nothing comes back then"))]
 mod recover;
 mod rest;
 mod steer;
 mod stop;
+mod stride;
 mod windows;
 #[cfg(test)]
 mod tests;
@@ -25,19 +27,17 @@ pub use steer::Verdict;
 pub(crate) use steer::{EndRun, Take, Taken};
 pub(crate) use stop::Halted;
 pub use stop::Withdrawn;
+pub(crate) use stride::TheLongWay;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use extra::{Expiry, Extra};
 
-use super::backlog::{Backlog, Code, Shelf};
-use super::cell::{Cell, Place};
-use super::live::{Companions, Live, Retry};
+use super::backlog::{Backlog, Code};
+use super::cell::Cell;
+use super::live::{Companions, Live};
 use super::next::Tag;
-use super::overflow::Overflow;
 use super::window::Window;
 use crate::config::{Inbound, Queue};
-use crate::model::{Cause, Knobs, LaneId, Priority};
-use crate::sync::Arc;
+use crate::model::{Cause, Knobs, LaneId, Priority, RunId};
 use crate::time::Moment;
 
 /// What a session is doing. Windows, a pending retry and a take guard are data beside it.
@@ -100,74 +100,6 @@ impl Cx<'_> {
     }
 }
 
-/// What most sessions never need; made on first use, gone at rest.
-pub(crate) struct Extra {
-    /// Rank 0.
-    urgent: Shelf,
-    /// Rank 1.
-    promoted: Shelf,
-    inbox: Shelf,
-    window: Option<Window>,
-    retry: Option<Retry>,
-    overflow: Overflow,
-    /// What a journal knows of the lines: how many messages had given way, how many had lines.
-    lines_kept: (u64, u32),
-    run: Companions,
-    /// Messages with a `ttl`, earliest first; those that have started stay until swept.
-    expiries: BinaryHeap<Reverse<Expiry>>,
-    /// How many were left when they were last swept.
-    expiries_kept: usize,
-    /// The session's own knobs (`/queue`).
-    own: Option<Box<Knobs>>,
-    /// Messages with a smaller number were stopped: a restore withdraws them.
-    stopped_below: u64,
-    /// Messages with a smaller number were the host's again at the end of the engine: a restore
-    /// returns them.
-    returned_below: u64,
-    guards: u64,
-}
-
-impl Default for Extra {
-    fn default() -> Self {
-        Self {
-            urgent: Shelf::new(Place::Urgent),
-            promoted: Shelf::new(Place::Promoted),
-            inbox: Shelf::new(Place::Inbox),
-            window: None,
-            retry: None,
-            overflow: Overflow::default(),
-            lines_kept: (0, 0),
-            run: Companions::default(),
-            expiries: BinaryHeap::new(),
-            expiries_kept: 0,
-            own: None,
-            stopped_below: 0,
-            returned_below: 0,
-            guards: 0,
-        }
-    }
-}
-
-/// A message that may not wait for ever.
-struct Expiry(Moment, Arc<Cell>);
-
-impl PartialEq for Expiry {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-impl Eq for Expiry {}
-impl PartialOrd for Expiry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Expiry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.cmp(&other.0)
-    }
-}
-
 /// Tickets that are out: at most one for each lane and priority.
 #[derive(Default)]
 struct Tickets {
@@ -180,6 +112,10 @@ struct Tickets {
 impl Tickets {
     fn has(&self, tag: Tag) -> bool {
         self.one == Some(tag) || self.more.as_ref().is_some_and(|more| more.contains(&tag))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.one.is_none() && self.more.is_none()
     }
 
     fn add(&mut self, tag: Tag) {
@@ -218,11 +154,12 @@ struct Sample {
 
 /// All state of one session.
 ///
-/// In the order of who touches it: an admission the first lines, a run all of them.
+/// In the order of who touches it: an admission the first lines, a run that follows a run all but
+/// the last.
 #[repr(C)]
 pub(crate) struct Machine<C> {
     phase: Phase,
-    /// Which of sixteen fired closures is timed: sessions that live for one closure take turns.
+    /// Which of sixteen closures is timed: sessions that live for one closure take turns.
     lot: u8,
     /// Closures in the backlog; the rest of it are messages.
     closures: u32,
@@ -235,17 +172,31 @@ pub(crate) struct Machine<C> {
     extra: Option<Box<Extra>>,
     /// Rank 2.
     backlog: Backlog<C>,
+    live: Option<Live<C>>,
     /// All that have their fate. P4: accepted = settled + pending.
     settled: u64,
     sample: Option<Sample>,
     tickets: Tickets,
-    live: Option<Live<C>>,
     /// The live timer entry.
     armed: Option<Moment>,
 }
 
+/// What is left of a machine that has nothing to do: all that it accepted has its fate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Books {
+    started: u32,
+    accepted: u64,
+}
+
 impl<C: Code> Machine<C> {
+    #[cfg(test)]
     pub(crate) fn new(lot: u64) -> Self {
+        Self::wake(lot, Books::default())
+    }
+
+    /// The machine of a session that had nothing to do.
+    pub(crate) fn wake(lot: u64, books: Books) -> Self {
+        let Books { started, accepted } = books;
         Self {
             phase: Phase::Idle,
             #[allow(clippy::cast_possible_truncation, reason = "there are sixteen lots")]
@@ -254,14 +205,27 @@ impl<C: Code> Machine<C> {
             backlog: Backlog::new(),
             live: None,
             extra: None,
-            accepted: 0,
-            settled: 0,
+            accepted,
+            settled: accepted,
             waiting: [0; 3],
             closures: 0,
-            started: 0,
+            started,
             armed: None,
             sample: None,
         }
+    }
+
+    /// Its books, if there is nothing else to keep: not even a ticket is out.
+    #[inline]
+    pub(crate) fn falls_asleep(&self) -> Option<Books> {
+        if self.phase != Phase::Idle || self.extra.is_some() || self.armed.is_some() {
+            return None;
+        }
+        if !self.tickets.is_empty() || !self.backlog.is_free() {
+            return None;
+        }
+        assert_eq!(self.accepted, self.settled, "P4: accepted = settled + pending");
+        Some(Books { started: self.started, accepted: self.accepted })
     }
 
     #[cfg(test)]
@@ -323,7 +287,10 @@ impl<C: Code> Machine<C> {
 
     /// The session's own knobs.
     pub(crate) fn set_own(&mut self, own: Option<Box<Knobs>>) {
-        if own.is_some() || self.extra.is_some() {
+        if own.is_none() && self.phase == Phase::Idle {
+            // P10: there is nothing else in it, and a session without it can fall asleep.
+            self.extra = None;
+        } else if own.is_some() || self.extra.is_some() {
             self.extra_mut().own = own;
         }
     }
@@ -337,7 +304,13 @@ impl<C: Code> Machine<C> {
     pub(crate) fn signal(&self) -> u64 {
         let Some(live) = &self.live else { return 0 };
         let steer = u64::from(self.steer_is_visible());
-        live.id.get() << 8 | steer << 4 | u64::from(live.stop.map_or(0, Cause::bits))
+        Self::signal_of(live.id) | steer << 4 | u64::from(live.stop.map_or(0, Cause::bits))
+    }
+
+    /// The same for a run to which nothing has happened yet.
+    #[inline]
+    pub(crate) fn signal_of(run: RunId) -> u64 {
+        run.get() << 8
     }
 
     /// The lane of a session that is ready, and waits for nothing else.

@@ -117,7 +117,7 @@ impl<C: Code> Machine<C> {
             Held::Nothing | Held::Closure(_) => None,
         });
         let taken = live.into_iter().chain(retry);
-        let taken = taken.filter_map(|b| Some((Arc::clone(b.first()), b.summary.clone()?)));
+        let taken = taken.filter_map(|b| Some((Arc::clone(b.first()), b.summary().cloned()?)));
         let (dropped, waiting) = extra.overflow.counts();
         let mut kept: Vec<_> = taken.collect();
         let counts = (dropped, waiting + kept.iter().map(|(_, lines)| lines.count).sum::<u32>());

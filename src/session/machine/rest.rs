@@ -268,7 +268,7 @@ impl<C: Code> Machine<C> {
         &mut self,
         cx: &Cx<'_>,
         next: &mut Next<C>,
-        batch: &Arc<Batch>,
+        batch: &Batch,
         fate: Fate,
         ended: (RunId, Outcome, Option<Arc<str>>),
     ) {

@@ -4,7 +4,7 @@ use super::{Cx, Door, Machine};
 use crate::model::{Cause, Error, Fate, RunId};
 use crate::session::backlog::{Code, Item};
 use crate::session::cell::{Cell, Place, Wake, Watch};
-use crate::session::live::{Guard, Inbox, OpenCalls, SlotState};
+use crate::session::live::{Guard, Inbox, OpenCalls, Regained, SlotState};
 use crate::session::next::{Next, Note, Settlement};
 use crate::session::token::Token;
 use crate::sync::Arc;
@@ -355,14 +355,33 @@ impl<C: Code> Machine<C> {
         Ok(live.waits)
     }
 
-    /// A slot was taken for a run that waited. `Lent`: it has no use for it (another thread of it
-    /// waits again, or has taken one already), so the caller gives it back.
-    pub(crate) fn regain(&mut self, run: RunId) -> Result<SlotState, Error> {
+    /// The wait that has just begun goes on without a thread: `heard` hears when no wait of the run
+    /// is left. Answers its number.
+    pub(crate) fn heard_by(&mut self, run: RunId, heard: Arc<dyn Watch>) -> Result<u32, Error> {
+        let companions = self.companions_of(run)?;
+        companions.heard = Some(heard);
+        companions.begun += 1;
+        Ok(companions.begun)
+    }
+
+    /// The wait that has just begun has a thread. Answers who hears of the run's waits all the same,
+    /// and its number; none if no wait of it was without one.
+    pub(crate) fn blocks(&mut self, run: RunId) -> Option<(Arc<dyn Watch>, u32)> {
+        self.live_of(run).ok()?;
+        let companions = &mut self.extra.as_deref_mut()?.run;
+        let heard = companions.heard.clone()?;
+        companions.begun += 1;
+        Some((heard, companions.begun))
+    }
+
+    /// A slot was taken for a run that waited. `Spare`: the caller gives it back. P8: which waits
+    /// are over is read in the same step, so that none that begins later is taken for one of them.
+    pub(crate) fn regain(&mut self, run: RunId) -> Result<Regained, Error> {
         let live = self.live_of(run)?;
         if live.waits > 0 || live.slot == SlotState::Held {
-            return Ok(SlotState::Lent);
+            return Ok(Regained::Spare);
         }
         live.slot = SlotState::Held;
-        Ok(SlotState::Held)
+        Ok(Regained::Held(self.extra.as_deref().and_then(|extra| extra.run.waited())))
     }
 }

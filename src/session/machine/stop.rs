@@ -186,6 +186,8 @@ impl<C: Code> Machine<C> {
         let answer = match standing.place() {
             Place::Queued => {
                 standing.put(Place::Settled);
+                #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+                let _ = self.admission_of(standing.number() as u32);
                 self.backlog.forget();
                 self.closures -= 1;
                 self.waiting[priority as usize] -= 1;

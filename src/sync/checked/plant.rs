@@ -7,6 +7,8 @@ use std::cell::Cell;
 pub(crate) enum Bug {
     /// A drain is not told of what was settled.
     FinishesUnheard,
+    /// Nor of what was refused, and gave its room back.
+    RefusesUnheard,
     /// Who goes to sleep is not counted, so nobody rings for it.
     SleepsUncounted,
     /// The gate's word is read, changed and written in two steps.
@@ -19,6 +21,8 @@ pub(crate) enum Bug {
     TellsInSilence,
     /// A child does not see that its parent is cancelled already.
     BornUnseen,
+    /// Credits move, and who adds up is not told.
+    MovesUnsaid,
     /// A drain shuts the door, and does not look who is still inside.
     DrainsUnseen,
 }

@@ -9,7 +9,7 @@ use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Priority};
 use crate::session::backlog::{Code, Item, Kept};
 use crate::session::cell::{Cell, Place, Standing};
 use crate::session::live::{Held, Inbox};
-use crate::session::machine::{Cx, Door, Machine, Phase, Rules};
+use crate::session::machine::{Cx, Door, Machine, Origin, Phase, Rules};
 use crate::session::next::{Landed, Next, NotAdmitted, Note, Tag};
 use crate::session::overflow::LinesLike;
 use crate::sync::Arc;
@@ -38,6 +38,11 @@ impl Kept<Self> for Job {
         Self::clone(&self)
     }
 }
+
+/// A closure without a receipt: nothing of it is left but its place in the order.
+pub(super) struct Fired;
+
+impl Code for Fired {}
 
 /// Anything that was admitted, by its number.
 #[derive(Clone)]
@@ -186,7 +191,7 @@ impl Desk {
             Held::Nothing | Held::Closure(_) => None,
         });
         let batches = live.into_iter().chain(retry);
-        let taken = batches.filter_map(|b| Some((Arc::clone(b.first()), b.summary.clone()?)));
+        let taken = batches.filter_map(|b| Some((Arc::clone(b.first()), b.summary().cloned()?)));
         taken.chain(extra.into_iter().flat_map(|extra| extra.overflow.copies())).collect()
     }
 
@@ -205,8 +210,15 @@ impl Desk {
 
     /// Submits a message.
     pub(super) fn offer(&mut self, spec: &Spec) -> Result<Landed, NotAdmitted> {
-        let cell = spec.cell(self.world.now);
-        let (next, answer) = self.machine.admit(&cell, spec.origin, &self.world.cx());
+        self.offer_cell(spec.cell(self.world.now), spec.origin)
+    }
+
+    pub(super) fn offer_cell(
+        &mut self,
+        cell: Arc<Cell>,
+        origin: Origin,
+    ) -> Result<Landed, NotAdmitted> {
+        let (next, answer) = self.machine.admit(&cell, origin, &self.world.cx());
         if answer.is_ok() {
             assert_eq!(cell.standing.number(), self.things.len() as u64);
             self.things.push(Thing::Message(cell));
@@ -244,6 +256,15 @@ impl Desk {
     pub(super) fn put_closure(&mut self) -> u64 {
         self.offer_closure(&Spec::new(None)).expect("the closure is accepted");
         self.things.len() as u64 - 1
+    }
+
+    /// Fires into a machine of its own, beside the one on the desk.
+    pub(super) fn fire_into(&self, machine: &mut Machine<Fired>) -> Next<Fired> {
+        let (origin, priority, cx) = (Origin::Outside, Priority::Normal, self.world.cx());
+        let (next, landed) =
+            machine.admit_closure(&mut Some(Fired), LaneId(0), priority, origin, &cx);
+        assert!(landed.is_ok());
+        next
     }
 
     pub(super) fn has_window(&self) -> bool {

@@ -99,7 +99,7 @@ impl Spec {
         }
         let mut cell = Cell::new(message, 1, LaneId(self.lane));
         cell.expires = self.ttl.map(|ttl| now.plus(ms(ttl)));
-        cell.deadline = self.deadline.map(ms);
+        cell.set_deadline(self.deadline.map(ms));
         cell.attempts = self.attempts;
         Arc::new(cell)
     }

@@ -1,12 +1,12 @@
 //! Stop, interrupt, withdraw: what is taken back, and what goes on.
 
-use super::desk::Desk;
+use super::desk::{Desk, Fired};
 use super::order::drain;
 use super::spec::{collect, followup, interrupt, steer, steer_backlog};
 use crate::model::{Cause, Fate, LaneId, Outcome, Priority, RunId};
-use crate::session::backlog::Code;
 use crate::session::cell::Place;
 use crate::session::machine::{Halted, Machine, Origin, Phase, Withdrawn};
+use crate::sync::Arc;
 
 #[test]
 fn p6_a_stop_withdraws_every_rank_and_then_stops_the_run() {
@@ -151,20 +151,37 @@ fn p8_a_recall_withdraws_or_stops_exactly_its_message() {
     assert_eq!((desk.fate(0), desk.phase()), (Some(Fate::Ran), Phase::Idle));
 }
 
-/// A closure without a receipt: nothing of it is left but its place in the order.
-struct Fired;
-
-impl Code for Fired {}
+#[test]
+fn each_session_times_its_first_closure_in_one_lot_of_sixteen() {
+    let desk = Desk::new();
+    let timed = |lot: &u64| {
+        let mut machine = Machine::<Fired>::new(*lot);
+        assert!(desk.fire_into(&mut machine).ticket.is_some());
+        machine.sample.is_some()
+    };
+    assert_eq!((0..64).filter(timed).collect::<Vec<_>>(), [0, 16, 32, 48]);
+}
 
 /// One closure in sixteen is timed, one at a time: a withdrawn one must not hold the watch for ever.
 #[test]
 fn a_timed_closure_that_is_withdrawn_gives_its_sample_back() {
     let desk = Desk::new();
     let mut machine = Machine::<Fired>::new(0);
-    let (origin, priority) = (Origin::Outside, Priority::Normal);
-    let (next, landed) =
-        machine.admit_closure(&mut Some(Fired), LaneId(0), priority, origin, &desk.world.cx());
-    assert!(landed.is_ok() && next.ticket.is_some() && machine.sample.is_some());
+    assert!(desk.fire_into(&mut machine).ticket.is_some() && machine.sample.is_some());
     let (_, halted) = machine.stop(&desk.world.cx());
     assert_eq!((halted.withdrawn, machine.sample.is_none()), (1, true));
+}
+
+#[test]
+fn a_timed_closure_with_a_receipt_that_is_withdrawn_gives_its_sample_back() {
+    let desk = Desk::new();
+    let mut machine = Machine::<super::desk::Job>::new(0);
+    let standing = Arc::default();
+    let mut job = Some(super::desk::Job(Arc::clone(&standing)));
+    let (origin, priority) = (Origin::Outside, Priority::Normal);
+    let (next, landed) =
+        machine.admit_closure(&mut job, LaneId(0), priority, origin, &desk.world.cx());
+    assert!(landed.is_ok() && next.ticket.is_some() && machine.sample.is_some());
+    let (_, answer) = machine.withdraw_closure(&standing, priority, &desk.world.cx());
+    assert_eq!((answer, machine.sample.is_none()), (Withdrawn::Withdrawn, true));
 }

@@ -1,0 +1,91 @@
+//! A slice as its worker sees it: how many more runs, and what they are called.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::model::RunId;
+use crate::run::{Closure, Shared};
+use crate::session::{Door, Slice, Started, Ticketed};
+use crate::time::Moment;
+
+/// Run ids that a worker draws at once.
+const RUN_IDS: u64 = 16;
+/// Runs of one slice.
+const SLICE_RUNS: u32 = 64;
+/// Time of one slice.
+const SLICE_TIME: Duration = Duration::from_millis(1);
+
+/// The ids of a worker's runs.
+#[derive(Default)]
+pub(super) struct RunIds {
+    drawn: Range<u64>,
+    /// The run that it executed last: the one that was abandoned, if it was replaced.
+    pub(super) last: Option<RunId>,
+}
+
+impl RunIds {
+    /// The id that the next run of this worker will have; used up only by a run.
+    #[inline]
+    pub(super) fn next(&mut self, shared: &Shared) -> RunId {
+        if self.drawn.is_empty() {
+            self.drawn = shared.draw_run_ids(RUN_IDS);
+        }
+        RunId::new(self.drawn.start)
+    }
+
+    /// A run has begun under the id that was next.
+    #[inline]
+    pub(super) fn use_up(&mut self) {
+        self.last = Some(RunId::new(self.drawn.start));
+        self.drawn.start += 1;
+    }
+}
+
+/// What is left of a slice: runs of one session, one after the other.
+pub(super) struct Stint<'a> {
+    ticket: &'a Ticketed,
+    shared: &'a Shared,
+    door: &'a Door<Closure>,
+    ids: &'a mut RunIds,
+    begun: Moment,
+    /// Runs so far.
+    runs: u32,
+}
+
+impl<'a> Stint<'a> {
+    pub(super) fn new(
+        ticket: &'a Ticketed,
+        shared: &'a Shared,
+        door: &'a Door<Closure>,
+        ids: &'a mut RunIds,
+        begun: Moment,
+    ) -> Self {
+        Self { ticket, shared, door, ids, begun, runs: 1 }
+    }
+
+    /// The right to go on with one more run, if there is one; it goes to `next`.
+    #[inline]
+    pub(super) fn slice<'s>(
+        &'s mut self,
+        now: Moment,
+        next: &'s mut Option<Started<Closure>>,
+    ) -> Option<Slice<'s, Closure>> {
+        let goes_on =
+            self.runs < SLICE_RUNS && now.since(self.begun) < SLICE_TIME && has_room(self.door);
+        goes_on.then(|| Slice { ticket: self.ticket, run: self.ids.next(self.shared), next })
+    }
+
+    /// The next run has begun.
+    #[inline]
+    pub(super) fn goes_on(&mut self) {
+        self.ids.use_up();
+        self.runs += 1;
+    }
+}
+
+/// A slice ends early where the lane is paused or lowered, or a resumer waits.
+#[inline]
+fn has_room(door: &Door<Closure>) -> bool {
+    let word = door.gate.word();
+    word.executing <= word.cap && door.gate.resuming() == 0
+}

@@ -1,0 +1,80 @@
+//! Stripes: what many threads write at once lies on several cache lines, so that each nearly always
+//! writes one of its own.
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::thread;
+
+/// Stripes that the threads of this machine share: a power of two, so many that neighbours are
+/// rarely two that write at once.
+pub(super) fn stripes() -> usize {
+    match thread::cores() {
+        1 => 2,
+        cores => (cores * 8).next_power_of_two().min(64),
+    }
+}
+
+/// Stripes that one thread alone writes, without a locked instruction.
+pub(super) fn seats() -> usize {
+    match thread::cores() {
+        1 => 1,
+        cores => (cores * 8).min(64),
+    }
+}
+
+/// The stripe of this thread, of so many: a power of two.
+#[inline]
+pub(super) fn stripe(of: usize) -> usize {
+    thread::number() & (of - 1)
+}
+
+/// The place of one thread, for as long as it keeps it.
+pub(crate) struct Seat(usize);
+
+impl Seat {
+    pub(super) fn place(&self) -> usize {
+        self.0
+    }
+}
+
+/// Who sits where.
+pub(crate) struct Seats {
+    /// A bit for each seat that is taken.
+    taken: AtomicU64,
+    all: usize,
+}
+
+impl Seats {
+    pub(crate) fn new() -> Self {
+        Self { taken: AtomicU64::new(0), all: seats() }
+    }
+
+    /// A seat, if there is one: whoever finds none shares a stripe.
+    pub(crate) fn take(&self) -> Option<Seat> {
+        let free = |taken: u64| taken.trailing_ones() as usize;
+        // SeqCst: who sits down sees what was written there before.
+        let took = self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |taken| {
+            (free(taken) < self.all).then(|| taken | 1 << free(taken))
+        });
+        took.ok().map(|taken| Seat(free(taken)))
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "whoever leaves has no seat any more")]
+    pub(crate) fn leave(&self, seat: Seat) {
+        self.taken.fetch_and(!(1 << seat.0), Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_shares_a_seat_and_a_free_one_is_found() {
+        let sat = Seats { taken: AtomicU64::new(0), all: 5 };
+        let mut taken: Vec<_> = std::iter::from_fn(|| sat.take()).collect();
+        assert_eq!(taken.iter().map(Seat::place).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        sat.leave(taken.swap_remove(3));
+        assert_eq!(sat.take().map(|seat| seat.place()), Some(3));
+        assert!(sat.take().is_none());
+    }
+}
