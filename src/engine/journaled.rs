@@ -92,7 +92,7 @@ pub(super) fn ready(
         Ok(id) => Ok(Admission { id: Some(id), decision }),
         Err((cell, error)) => {
             give_room(shared, cell.message.bytes() as u64);
-            Err((cell.message, refused(&error)))
+            Err((*cell.message, refused(&error)))
         }
     }
 }

@@ -322,7 +322,7 @@ impl<'a> Returning<'a> {
         }
         let (now, deadline) = (shared.now(), message.details().deadline);
         let mut cell = Cell::new(message, session.serial, door.id);
-        cell.expires = ttl.map(|ttl| now.plus(ttl.saturating_sub(waited)));
+        cell.set_expires(ttl.map(|ttl| now.plus(ttl.saturating_sub(waited))));
         (cell.attempts, cell.depth) = (attempts, depth);
         cell.set_deadline(deadline);
         cell.set_journaled(number);

@@ -289,7 +289,7 @@ pub(super) fn enter(
 
 /// Nobody else has seen the cell: the message comes home as it was.
 pub(super) fn turned_away(shared: &Shared, cell: Arc<Cell>) -> Message {
-    let message = Arc::into_inner(cell).expect("a refused cell is the caller's").message;
+    let message = *Arc::into_inner(cell).expect("a refused cell is the caller's").message;
     give_room(shared, message.bytes() as u64);
     message
 }
@@ -306,7 +306,8 @@ pub(super) fn cell(
     let deadline = details.deadline;
     let attempts = details.attempts.unwrap_or(queue.attempts);
     let mut cell = Cell::new(message, serial, door.id);
-    (cell.expires, cell.attempts) = (expires, attempts);
+    cell.set_expires(expires);
+    cell.attempts = attempts;
     cell.set_deadline(deadline);
     if door.gate.word().is_full() {
         cell.mark_crowded();

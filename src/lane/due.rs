@@ -2,7 +2,7 @@
 //!
 //! A type each, so that a fired closure does not pay for what only messages need.
 
-use crate::model::{Fate, Outcome, Reply, Settled};
+use crate::model::{Fate, Message, Outcome, Reply, Settled};
 use crate::run::{Run, Shared, Task};
 use crate::session::{Batch, Ended, Ending, Finished};
 use crate::sync::{Arc, caught};
@@ -70,7 +70,7 @@ impl Due for Handled {
     fn tell(mut self, run: &Run, shared: &Shared, told: Settled<()>) {
         for (idx, cell) in self.batch.iter().enumerate() {
             let key = &run.session().key;
-            shared.report(&cell.id(), key, told.fate, || cell.message.clone());
+            shared.report(&cell.id(), key, told.fate, || Message::clone(&cell.message));
             // One run has one reply, and exactly one receipt of its batch has the lead.
             let lead = idx + 1 == self.batch.as_slice().len();
             let reply = if lead { self.reply.take() } else { None };

@@ -1,36 +1,38 @@
 //! Names of runs, messages and lanes.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 /// One execution of a handler. Never reused in the life of an engine, and below 2^53, so that a
 /// host whose numbers are doubles keeps it exactly.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RunId(u64);
+pub struct RunId(NonZeroU64);
 
 impl RunId {
     /// The run with this number, as an event or a host wrote it down.
     #[must_use]
     pub fn new(number: u64) -> Self {
-        Self(number)
+        // One more than its number, so that `Option` costs nothing: it is in every fate.
+        Self(NonZeroU64::MIN.saturating_add(number))
     }
 
     /// The number itself.
     #[must_use]
     pub fn get(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 }
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.get().fmt(f)
     }
 }
 
 impl fmt::Debug for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "run {}", self.0)
+        write!(f, "run {}", self.get())
     }
 }
 

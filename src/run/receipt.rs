@@ -1,6 +1,6 @@
 //! The answer to a submit: where the message landed, and a handle to wait for its fate.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Session;
 use crate::model::{Fallback, MessageId, Reply, RunId, Settled, WaitError};
@@ -11,7 +11,10 @@ use crate::watch::Placement;
 
 /// A message or closure whose fate somebody may ask for.
 pub(crate) trait Pending<T>: Watched {
-    fn telling(&self) -> &Telling<T>;
+    /// Its fate, if that is known.
+    fn settled(&self) -> Option<Settled<T>>;
+    /// Blocks for its fate, at most until `until`.
+    fn wait(&self, until: Option<Instant>) -> Option<Settled<T>>;
     fn id(&self) -> MessageId;
     fn key(&self) -> &Arc<str>;
     /// Serial number of its session.
@@ -23,8 +26,12 @@ pub(crate) trait Pending<T>: Watched {
 }
 
 impl Pending<Reply> for Cell {
-    fn telling(&self) -> &Telling<Reply> {
-        &self.telling
+    fn settled(&self) -> Option<Settled> {
+        self.telling.get()
+    }
+
+    fn wait(&self, until: Option<Instant>) -> Option<Settled> {
+        self.telling.wait(until)
     }
 
     fn id(&self) -> MessageId {
@@ -64,8 +71,12 @@ struct Settling {
 }
 
 impl Pending<Reply> for Settling {
-    fn telling(&self) -> &Telling<Reply> {
-        &self.telling
+    fn settled(&self) -> Option<Settled> {
+        self.telling.get()
+    }
+
+    fn wait(&self, until: Option<Instant>) -> Option<Settled> {
+        self.telling.wait(until)
     }
 
     fn id(&self) -> MessageId {
@@ -161,7 +172,7 @@ impl<T> Receipt<T> {
     /// and for the first receipt of a [`Refused`](super::Refused) duplicate whose fate is known.
     #[must_use]
     pub fn message(&self) -> Option<&crate::model::Message> {
-        self.cell.as_ref().map(|cell| &cell.message)
+        self.cell.as_deref().map(|cell| &*cell.message)
     }
 
     /// Where it landed.
@@ -206,7 +217,7 @@ impl Receipt {
     /// The same receipt for a message that settled so, without the message. P9: whoever remembers
     /// it for long does not keep what the host sent.
     pub(crate) fn without_message(&self, settled: Settled) -> Self {
-        let (standing, telling) = (Standing::default(), Telling::default());
+        let (standing, telling) = (Standing::default(), Telling::<Reply>::default());
         standing.put(Place::Settled);
         telling.tell(settled);
         let (id, key) = (self.id(), Arc::clone(self.pending.key()));
@@ -221,7 +232,7 @@ impl<T: Clone> Receipt<T> {
     /// What became of it, if that is known. Never blocks.
     #[must_use]
     pub fn settled(&self) -> Option<Settled<T>> {
-        self.pending.telling().get()
+        self.pending.settled()
     }
 
     /// Blocks until its fate is known.
@@ -241,7 +252,7 @@ impl<T: Clone> Receipt<T> {
         self.wait_until(oneshot::deadline(timeout))
     }
 
-    fn wait_until(&self, until: Option<std::time::Instant>) -> Result<Settled<T>, WaitError> {
+    fn wait_until(&self, until: Option<Instant>) -> Result<Settled<T>, WaitError> {
         if let Some(settled) = self.settled() {
             return Ok(settled);
         }
@@ -249,6 +260,6 @@ impl<T: Clone> Receipt<T> {
         if kind() != Thread::Host {
             return Err(WaitError::OnEngineThread);
         }
-        self.pending.telling().wait(until).ok_or(WaitError::TimedOut)
+        self.pending.wait(until).ok_or(WaitError::TimedOut)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::model::{Cause, LaneId, Message, MessageId, Settled};
+use super::telling::Telling;
+use crate::model::{LaneId, Message, MessageId, Reply};
+use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use crate::sync::{Arc, Condvar, Mutex, planted};
 use crate::time::Moment;
 
 /// Where a message or closure stands. Written under its session's lock only.
@@ -45,39 +46,46 @@ impl Place {
 /// The part of a message or closure that its session writes.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    /// All three are written under the session's lock; `place` alone says what they are worth.
-    place: AtomicU8,
-    number: AtomicU64,
+    /// Its admission number, and its place in the lowest bits. Both are written under the session's
+    /// lock.
+    word: AtomicU64,
     admitted: AtomicU64,
 }
 
 impl Default for Standing {
     fn default() -> Self {
-        Self {
-            place: AtomicU8::new(Place::Outside as u8),
-            number: AtomicU64::new(0),
-            admitted: AtomicU64::new(0),
-        }
+        Self { word: AtomicU64::new(Place::Outside as u64), admitted: AtomicU64::new(0) }
     }
 }
 
 impl Standing {
-    pub(crate) fn place(&self) -> Place {
+    /// Bits of the place.
+    const BITS: u32 = 3;
+
+    fn word(&self) -> u64 {
         // The session's lock orders the writes; readers outside it only want a hint.
-        Place::ALL[self.place.load(Ordering::Relaxed) as usize]
+        self.word.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, number: u64, place: Place) {
+        self.word.store(number << Self::BITS | place as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::ALL[(self.word() & ((1 << Self::BITS) - 1)) as usize]
     }
 
     pub(crate) fn put(&self, place: Place) {
-        self.place.store(place as u8, Ordering::Relaxed);
+        self.set(self.number(), place);
     }
 
     pub(crate) fn admit(&self, number: u64, at: Moment) {
-        self.number.store(number, Ordering::Relaxed);
+        self.set(number, self.place());
         self.admitted.store(at.nanos(), Ordering::Relaxed);
     }
 
     pub(crate) fn number(&self) -> u64 {
-        self.number.load(Ordering::Relaxed)
+        self.word() >> Self::BITS
     }
 
     pub(crate) fn admitted(&self) -> Moment {
@@ -85,124 +93,14 @@ impl Standing {
     }
 }
 
-/// Somebody who wants to know that something is no longer as it was. Never blocks.
-pub(crate) trait Watch: Send + Sync {
-    fn wake(&self, why: Wake);
-}
-
-/// Something with a fate, whose watchers come and go.
-pub(crate) trait Watched: Send + Sync {
-    /// Wakes `watcher` when the fate is told, at once if it already is.
-    fn watch(&self, watcher: Arc<dyn Watch>);
-    /// Takes it out, if it is there.
-    fn unwatch(&self, watcher: &dyn Watch);
-}
-
-/// Why a watcher is woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wake {
-    /// A message that is waited for has its fate.
-    Settled,
-    /// A steer waits for this run's boundary.
-    Steer,
-    /// This run is stopped, or fenced.
-    Stop(Cause),
-    /// This run begins its wait of this number, without a thread.
-    Waits(u32),
-    /// This run begins its wait of this number, with a thread that knows the end of it by itself.
-    Blocks(u32),
-    /// All its waits up to this number are over, and it has its slot again.
-    Waited(u32),
-}
-
-struct Told<T> {
-    settled: Option<Settled<T>>,
-    #[allow(clippy::box_collection, reason = "8 bytes in every message instead of 24")]
-    watchers: Option<Box<Vec<Arc<dyn Watch>>>>,
-}
-
-/// The fate of one message or closure, to be told to whoever waits. A leaf lock.
-pub(crate) struct Telling<T> {
-    told: Mutex<Told<T>>,
-    changed: Condvar,
-}
-
-impl<T> Default for Telling<T> {
-    fn default() -> Self {
-        let told = Told { settled: None, watchers: None };
-        Self { told: Mutex::new(told), changed: Condvar::new() }
-    }
-}
-
-impl<T: Clone> Telling<T> {
-    /// P4: told once; a second fate is a bug of ours.
-    pub(crate) fn tell(&self, settled: Settled<T>) {
-        let watchers = {
-            let mut told = self.told.lock();
-            assert!(told.settled.is_none(), "P4: a message has one fate");
-            told.settled = Some(settled);
-            told.watchers.take()
-        };
-        if !planted!(TellsInSilence) {
-            self.changed.notify_all();
-        }
-        watchers.iter().flat_map(|all| all.iter()).for_each(|w| w.wake(Wake::Settled));
-    }
-
-    pub(crate) fn get(&self) -> Option<Settled<T>> {
-        self.told.lock().settled.clone()
-    }
-
-    /// Blocks until the fate is told, at most until `until`.
-    pub(crate) fn wait(&self, until: Option<std::time::Instant>) -> Option<Settled<T>> {
-        let mut told = self.told.lock();
-        while told.settled.is_none() {
-            match until {
-                None => self.changed.wait(&mut told),
-                Some(at) if self.changed.wait_until(&mut told, at).timed_out() => break,
-                Some(_) => {}
-            }
-        }
-        told.settled.clone()
-    }
-
-    /// Takes a watcher out that has no use for the fate any more. P9: a message that waits for long
-    /// does not collect them.
-    pub(crate) fn unwatch(&self, watcher: &dyn Watch) {
-        let is_it = |w: &Arc<dyn Watch>| std::ptr::addr_eq(Arc::as_ptr(w), watcher);
-        let taken = {
-            let mut told = self.told.lock();
-            let at = told.watchers.as_ref().and_then(|all| all.iter().position(is_it));
-            at.and_then(|at| told.watchers.as_mut().map(|all| all.remove(at)))
-        };
-        // P7: with no lock held.
-        drop(taken);
-    }
-
-    #[cfg(all(test, feature = "capi"))]
-    pub(crate) fn watchers(&self) -> usize {
-        self.told.lock().watchers.as_ref().map_or(0, |all| all.len())
-    }
-
-    /// Wakes `watcher` when the fate is told, at once if it already is.
-    pub(crate) fn watch(&self, watcher: Arc<dyn Watch>) {
-        let mut told = self.told.lock();
-        if told.settled.is_none() {
-            told.watchers.get_or_insert_default().push(watcher);
-            return;
-        }
-        drop(told);
-        watcher.wake(Wake::Settled);
-    }
-}
-
 /// A message that was, or is about to be, admitted.
+///
+/// Two allocations of at most 120 bytes each, since one thread makes them and another lets them go:
+/// what is larger takes the lock of glibc's arena on both ways, and threads sleep on it.
 pub(crate) struct Cell {
-    pub(crate) message: Message,
+    pub(crate) message: Box<Message>,
     pub(crate) standing: Standing,
-    pub(crate) telling: Telling<crate::model::Reply>,
-    /// When it may no longer start or be delivered.
-    pub(crate) expires: Option<Moment>,
+    pub(crate) telling: Telling<Reply>,
     /// Serial number of its session.
     pub(crate) serial: u64,
     pub(crate) attempts: u32,
@@ -218,6 +116,8 @@ pub(crate) struct Cell {
 /// The rarer parts of a message on its way.
 #[derive(Default)]
 struct Rare {
+    /// When it may no longer start or be delivered.
+    expires: Option<Moment>,
     deadline: Option<Duration>,
     line: Option<Box<str>>,
     /// Its number in the journal; 0 without one.
@@ -241,10 +141,9 @@ impl Cell {
 
     pub(crate) fn new(message: Message, serial: u64, lane: LaneId) -> Self {
         Self {
-            message,
+            message: Box::new(message),
             standing: Standing::default(),
             telling: Telling::default(),
-            expires: None,
             serial,
             attempts: 1,
             lane,
@@ -260,6 +159,17 @@ impl Cell {
             // The same after a restart; no session has the serial number 0.
             None if self.journaled() > 0 => MessageId::Made(0, self.journaled()),
             None => MessageId::Made(self.serial, self.standing.number()),
+        }
+    }
+
+    /// When it may no longer start or be delivered.
+    pub(crate) fn expires(&self) -> Option<Moment> {
+        self.rare.as_ref()?.expires
+    }
+
+    pub(crate) fn set_expires(&mut self, at: Option<Moment>) {
+        if at.is_some() {
+            self.rare.get_or_insert_default().expires = at;
         }
     }
 
@@ -380,9 +290,21 @@ impl Cell {
 mod tests {
     use super::*;
 
-    /// With the two counts of its `Arc` and malloc's own word it takes 256 bytes.
+    /// With the two counts of its `Arc`. What fits 120 bytes goes around the lock of glibc's arena.
     #[test]
-    fn a_message_on_its_way_is_232_bytes_beside_its_text() {
-        assert_eq!(size_of::<Cell>(), 232);
+    fn a_message_on_its_way_is_two_small_allocations_beside_its_text() {
+        assert!(size_of::<Message>() <= 120);
+        assert!(size_of::<Cell>() + 2 * size_of::<usize>() <= 120, "{}", size_of::<Cell>());
+    }
+
+    #[test]
+    fn a_place_and_a_number_share_a_word() {
+        let standing = Standing::default();
+        let number = (1 << 61) - 1;
+        standing.admit(number, Moment::START);
+        for place in Place::ALL {
+            standing.put(place);
+            assert_eq!((standing.place(), standing.number()), (place, number));
+        }
     }
 }

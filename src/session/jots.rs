@@ -112,7 +112,7 @@ impl Jots {
         }
         let mut sent = Sent::of(&cell.message, lane, mode, cell.attempts);
         (sent.depth, sent.accepted) = (cell.depth, millis(self.now()));
-        sent.ttl = cell.expires.map(|at| at.since(self.clock.now()));
+        sent.ttl = cell.expires().map(|at| at.since(self.clock.now()));
         sent.line = cell.line().map(Into::into);
         // It stays in the file until this one is admitted, whose record names it.
         let old = self.parked.take(&cell.message);

@@ -2,7 +2,8 @@
 
 use super::backlog::{Code, Kept};
 use super::batch::Batch;
-use super::cell::{Cell, Wake, Watch};
+use super::cell::Cell;
+use super::telling::{Wake, Watch};
 use super::token::Token;
 use crate::model::{Cause, LaneId, Outcome, RunId};
 use crate::sync::Arc;

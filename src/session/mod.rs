@@ -31,6 +31,7 @@ mod session;
 mod settings;
 mod shared;
 mod table;
+mod telling;
 mod token;
 mod transcribe;
 mod transition;
@@ -39,7 +40,7 @@ mod word;
 
 pub(crate) use backlog::{Code, Kept};
 pub(crate) use batch::Batch;
-pub(crate) use cell::{Cell, Place, Standing, Telling, Wake, Watch, Watched};
+pub(crate) use cell::{Cell, Place, Standing};
 pub(crate) use door::{Door, LANES_MAX, Side};
 pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
 #[cfg(all(test, loom))]
@@ -66,4 +67,5 @@ pub(crate) use resume::Resume;
 pub(crate) use session::{Locked, Session};
 pub(crate) use settings::Late;
 pub(crate) use shared::{Hire, Shared};
+pub(crate) use telling::{Telling, Wake, Watch, Watched};
 pub use token::{Cancelled, Registration, Token};

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::backlog::Item;
 use super::batch::Batch;
-use super::cell::{Cell, Wake, Watch};
+use super::cell::Cell;
 use super::live::{Companions, OpenCalls};
 use super::overflow::LinesLike;
+use super::telling::{Wake, Watch};
 use super::token::Token;
 use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Policy, Priority, Reason, RunId};
 use crate::sync::Arc;

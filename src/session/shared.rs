@@ -16,7 +16,7 @@ use super::session::Session;
 use super::settings::Versions;
 use super::table::Table;
 use crate::config::Config;
-use crate::model::{Fate, LaneId, Outcome, Settled};
+use crate::model::{Fate, LaneId, Message, Outcome, Settled};
 use crate::store::Transcripts;
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
@@ -310,7 +310,7 @@ impl<C: Code> Shared<C> {
         let Settlement { item, fate, run, outcome, error, .. } = settlement;
         match item {
             Item::Message(cell) => {
-                self.report(&cell.id(), &session.key, fate, || cell.message.clone());
+                self.report(&cell.id(), &session.key, fate, || Message::clone(&cell.message));
                 cell.telling.tell(Settled { fate, run, outcome, reply: None, lead: false, error });
                 self.book(fate, 1, cell.message.bytes() as u64);
                 self.keep_fate(&cell, Ending { fate, run, outcome, attempt: 0 });

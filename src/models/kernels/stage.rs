@@ -118,7 +118,8 @@ impl Stage {
         let bytes = message.bytes() as u64;
         let session = shared.table.session(message.key());
         let mut cell = Cell::new(message, session.serial, self.door.id);
-        cell.expires = cell.message.ttl().map(|ttl| shared.now().plus(ttl));
+        let expires = cell.message.ttl().map(|ttl| shared.now().plus(ttl));
+        cell.set_expires(expires);
         let cell = Arc::new(cell);
         let _ = (shared.pending.take(1), shared.bytes.take(bytes));
         let admitted =

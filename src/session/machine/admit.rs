@@ -4,9 +4,10 @@ use super::{Cx, Door, Expiry, LOTS, Machine, Phase};
 use crate::config::InForce;
 use crate::model::{Cause, Drop, Fallback, Fate, LaneId, Mode, Priority, Reason, RunId};
 use crate::session::backlog::{Code, Entry, Item, Joins};
-use crate::session::cell::{Cell, Place, Wake};
+use crate::session::cell::{Cell, Place};
 use crate::session::live::Inbox;
 use crate::session::next::{Landed, Next, NotAdmitted, Note};
+use crate::session::telling::Wake;
 use crate::sync::Arc;
 use crate::watch::Placement;
 
@@ -69,7 +70,7 @@ impl<C: Code> Machine<C> {
         }
         cell.standing.admit(self.accepted, cx.now);
         self.accepted += 1;
-        if let Some(at) = cell.expires {
+        if let Some(at) = cell.expires() {
             self.extra_mut().expiries.push(std::cmp::Reverse(Expiry(at, Arc::clone(cell))));
         }
         let landed = self.place(cell, &force, way, depth, before, cx, next);

@@ -7,9 +7,10 @@ use super::{Cx, Door, Machine, Phase};
 use crate::model::{Cause, LaneId, RunId};
 use crate::session::backlog::{Code, Item, Joins};
 use crate::session::batch::{Batch, Cells};
-use crate::session::cell::{Cell, Place, Watch};
+use crate::session::cell::{Cell, Place};
 use crate::session::live::{Held, Inbox, Live, SlotState};
 use crate::session::next::{Next, Note, Tag};
+use crate::session::telling::Watch;
 use crate::sync::Arc;
 use crate::time::Moment;
 

@@ -349,7 +349,7 @@ impl<C: Code> Machine<C> {
             next.effects().notes.push(Note::Finished { run, outcome, cause, took });
         }
         if let Some(watch) = watch {
-            next.effects().wakes.push((watch, crate::session::cell::Wake::Stop(cause)));
+            next.effects().wakes.push((watch, crate::session::telling::Wake::Stop(cause)));
         }
         let (outcome, cause, started) = (Outcome::Stopped, Some(cause), live.started);
         let (slot, error) = (live.slot, None);

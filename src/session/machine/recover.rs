@@ -136,7 +136,7 @@ impl<C: Code> Machine<C> {
     }
 
     fn expires(&mut self, cell: &Arc<Cell>) {
-        if let Some(at) = cell.expires {
+        if let Some(at) = cell.expires() {
             self.extra_mut().expiries.push(std::cmp::Reverse(Expiry(at, Arc::clone(cell))));
         }
     }

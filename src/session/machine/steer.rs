@@ -3,9 +3,10 @@
 use super::{Cx, Door, Machine};
 use crate::model::{Cause, Error, Fate, RunId};
 use crate::session::backlog::{Code, Item};
-use crate::session::cell::{Cell, Place, Wake, Watch};
+use crate::session::cell::{Cell, Place};
 use crate::session::live::{Guard, Inbox, OpenCalls, Regained, SlotState};
 use crate::session::next::{Next, Note, Settlement};
+use crate::session::telling::{Wake, Watch};
 use crate::session::token::Token;
 use crate::sync::Arc;
 
@@ -198,7 +199,7 @@ impl<C: Code> Machine<C> {
 
     /// What has overtaken a steer that leaves a run's hands, or its inbox, without a commit.
     pub(super) fn overtaken(&self, cell: &Cell, cx: &Cx<'_>) -> Option<Fate> {
-        let expired = cell.expires.is_some_and(|at| at <= cx.now);
+        let expired = cell.expires().is_some_and(|at| at <= cx.now);
         self.cleared(cell, cx).or(expired.then_some(Fate::Expired))
     }
 

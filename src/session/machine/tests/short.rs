@@ -215,7 +215,7 @@ impl Life {
     fn submit(&mut self, lane: LaneId, ttl: bool) {
         let message = Message::new("k", "x").with_mode(Mode::Followup);
         let mut cell = Cell::new(message, 1, lane);
-        cell.expires = ttl.then(|| self.world.now.plus(std::time::Duration::from_millis(9)));
+        cell.set_expires(ttl.then(|| self.world.now.plus(std::time::Duration::from_millis(9))));
         let cx = self.world.quiet();
         let (next, _) = self.machine.admit(&Arc::new(cell), Origin::Outside, &cx);
         self.take(&next);

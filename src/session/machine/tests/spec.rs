@@ -98,7 +98,7 @@ impl Spec {
             message = message.with_expect_run(RunId::new(run));
         }
         let mut cell = Cell::new(message, 1, LaneId(self.lane));
-        cell.expires = self.ttl.map(|ttl| now.plus(ms(ttl)));
+        cell.set_expires(self.ttl.map(|ttl| now.plus(ms(ttl))));
         cell.set_deadline(self.deadline.map(ms));
         cell.attempts = self.attempts;
         Arc::new(cell)

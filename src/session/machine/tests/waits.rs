@@ -3,9 +3,9 @@
 use super::desk::Desk;
 use super::spec::{followup, steer};
 use crate::model::{Cause, Error, RunId};
-use crate::session::cell::{Wake, Watch};
 use crate::session::live::{Inbox, OpenCalls, Regained, SlotState};
 use crate::session::next::Next;
+use crate::session::telling::{Wake, Watch};
 use crate::session::token::{Cancelled, Token};
 use crate::sync::{Arc, Mutex};
 
