@@ -6,7 +6,7 @@ use super::backlog::Code;
 use super::machine::{Books, Machine};
 use crate::model::RunId;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::sync::{Arc, Mutex, MutexGuard, lock_hot};
 use crate::time::Moment;
 
 /// All state of one key, in the order of how often it is touched.
@@ -57,7 +57,7 @@ impl<C: Code> Session<C> {
     }
 
     pub(crate) fn lock(&self) -> Locked<'_, C> {
-        let mut body = self.body.lock();
+        let mut body = lock_hot(&self.body);
         if body.awake.is_none() {
             self.wake(&mut body);
         }

@@ -26,9 +26,10 @@ mod tests {
                     let (tx, rx) = channel::unbounded();
                     tx.send(1).expect("the receiver lives");
                     tx.send(2).expect("the receiver lives");
-                    assert_eq!(rx.len(), 2);
+                    assert_eq!((rx.len(), rx.is_empty()), (2, false));
                     drop(tx);
                     assert_eq!([rx.recv(), rx.recv()], [Ok(1), Ok(2)]);
+                    assert!(rx.is_empty());
                     assert!(rx.recv().is_err(), "disconnected, said after the last value");
                     assert!(rx.try_recv().is_err());
                 }

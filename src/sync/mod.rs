@@ -28,6 +28,22 @@ pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 pub(crate) use std::sync::OnceLock;
 pub(crate) use std::sync::{Arc, Weak};
 
+/// Locks what two threads want again and again, one step after the other: who finds it taken stays
+/// away for a few microseconds, so that the other does many steps in a row. To hand a lock over,
+/// and what it guards, from core to core at each step costs several times as much as the step.
+#[cfg(not(any(loom, shuttle)))]
+#[inline]
+pub(crate) fn lock_hot<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.try_lock().unwrap_or_else(|| {
+        thread::step_back();
+        mutex.lock()
+    })
+}
+#[cfg(any(loom, shuttle))]
+pub(crate) fn lock_hot<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock()
+}
+
 /// Whether this bug is planted, for the models to find. Outside of them it is the word `false`.
 #[cfg(not(any(loom, shuttle)))]
 macro_rules! planted {
@@ -119,3 +135,24 @@ pub(crate) fn hasher(_: Spread) -> Hasher {
 #[repr(align(128))]
 #[derive(Debug, Default)]
 pub(crate) struct Padded<T>(pub(crate) T);
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hot_lock_that_is_taken_is_waited_for() {
+        let (mutex, held) = (Arc::new(Mutex::new(0)), oneshot::Latch::default());
+        let guard = lock_hot(&mutex);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                held.set();
+                *lock_hot(&mutex) += 1;
+            });
+            let _ = held.wait_until(None);
+            assert!(!other.is_finished(), "nobody has it while another does");
+            drop(guard);
+        });
+        assert_eq!(*mutex.lock(), 1);
+    }
+}

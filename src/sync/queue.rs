@@ -78,6 +78,10 @@ impl<T> Receiver<T> {
     pub(crate) fn len(&self) -> usize {
         self.0.state.lock().values.len()
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 impl<T> Clone for Sender<T> {

@@ -7,7 +7,7 @@ pub(crate) use super::checked::thread::{JoinHandle, cores, number, spawn, spin, 
 #[cfg(all(test, shuttle))]
 pub(crate) use super::checked::thread::{PLANNED, roll};
 #[cfg(not(any(loom, shuttle)))]
-pub(crate) use real::{cores, number, spawn, spin};
+pub(crate) use real::{cores, number, spawn, spin, step_back};
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::thread::{JoinHandle, yield_now};
 
@@ -27,6 +27,7 @@ pub(crate) use local;
 #[cfg(not(any(loom, shuttle)))]
 mod real {
     use std::thread::{Builder, JoinHandle, available_parallelism};
+    use std::time::{Duration, Instant};
 
     /// Starts a thread under `name`.
     ///
@@ -47,6 +48,15 @@ mod real {
     /// A moment's rest for whoever waits for another thread's next few instructions.
     pub(crate) fn spin() {
         std::hint::spin_loop();
+    }
+
+    /// A few moments in which whoever is at work can do several steps.
+    #[cold]
+    pub(crate) fn step_back() {
+        let until = Instant::now() + Duration::from_micros(5);
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
     }
 
     /// A small number that is this thread's alone for its life: stripes, take guards.
