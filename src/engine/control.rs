@@ -79,15 +79,16 @@ impl Engine {
     }
 
     /// Takes a message or closure back that has not started. Never blocks; may be called from a
-    /// handler.
+    /// handler. For a receipt of another engine the answer is `Settled`: this one has nothing of it.
     #[must_use]
     pub fn withdraw<T>(&self, receipt: &Receipt<T>) -> Withdrawn {
         let shared = self.shared();
         let serial = receipt.pending.serial();
         let known = receipt.session.clone();
         let session = known.or_else(|| shared.table.existing(receipt.key()));
-        // A session that has gone, or was made anew, holds nothing of it.
-        let Some(session) = session.filter(|s| s.serial == serial) else {
+        // A session that has gone, or was made anew, or is another engine's, holds nothing of it.
+        let ours = shared.table.has_made(serial);
+        let Some(session) = session.filter(|s| ours && s.serial == serial) else {
             return Withdrawn::Settled;
         };
         let now = shared.now();

@@ -10,7 +10,8 @@ use std::sync::Arc;
 pub struct RunId(NonZeroU64);
 
 impl RunId {
-    /// The run with this number, as an event or a host wrote it down.
+    /// The run with this number, as an event or a host wrote it down. (2^64 - 1, which no run has, is
+    /// taken for the number before it.)
     #[must_use]
     pub fn new(number: u64) -> Self {
         // One more than its number, so that `Option` costs nothing: it is in every fate.
@@ -45,6 +46,17 @@ pub enum MessageId {
     Given(Arc<str>),
     /// Made up: the session's serial number and the admission number within it.
     Made(u64, u64),
+}
+
+impl MessageId {
+    /// Bits of a session's serial number that count. Those above tell the engines of a process
+    /// apart, so that a receipt of one is not taken for another's, and are no part of any name.
+    pub(crate) const SERIAL_BITS: u32 = 40;
+
+    /// Of a session's serial number and the admission number within it.
+    pub(crate) fn made(serial: u64, number: u64) -> Self {
+        Self::Made(serial & ((1 << Self::SERIAL_BITS) - 1), number)
+    }
 }
 
 impl fmt::Display for MessageId {

@@ -1,4 +1,4 @@
-//! A message on its way: one allocation that the session, the run and the receipt share.
+//! A message on its way: what the session, the run and the receipt share.
 
 use std::time::Duration;
 
@@ -158,7 +158,7 @@ impl Cell {
             Some(id) => MessageId::Given(Arc::clone(id)),
             // The same after a restart; no session has the serial number 0.
             None if self.journaled() > 0 => MessageId::Made(0, self.journaled()),
-            None => MessageId::Made(self.serial, self.standing.number()),
+            None => MessageId::made(self.serial, self.standing.number()),
         }
     }
 

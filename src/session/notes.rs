@@ -30,7 +30,7 @@ fn ready<C: Code>(shared: &Shared<C>, tag: Tag) -> (Arc<str>, u32) {
 /// The event of a note. P7: it may call for names and open calls, so no lock is held.
 pub(super) fn event<C: Code>(shared: &Shared<C>, session: &Session<C>, note: Note) -> Event {
     let key = Arc::clone(&session.key);
-    let made = |number| MessageId::Made(session.serial, number);
+    let made = |number| MessageId::made(session.serial, number);
     match note {
         Note::Accepted { cell, placement, position, run, fallback } => {
             let (id, lane) = (cell.id(), shared.lane_name(cell.lane));

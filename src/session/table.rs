@@ -10,8 +10,9 @@ use hashbrown::HashTable;
 
 use super::backlog::Code;
 use super::session::Session;
+use crate::model::MessageId;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Hasher, Mutex, Padded, Spread, hasher, planted};
+use crate::sync::{Arc, Hasher, Mutex, Padded, Spread, any_number, hasher, planted};
 use crate::time::Clock;
 
 /// A model has one: its sessions meet, and it has fewer states.
@@ -33,7 +34,7 @@ pub(crate) struct Table<C> {
     shards: Box<[Padded<Mutex<Shard<C>>>]>,
     /// Seeded, but for a clock that is turned by hand: then everything comes in the same order.
     hasher: Hasher,
-    /// Serial numbers, drawn once a session.
+    /// Serial numbers, drawn once a session. Their upper bits are the engine's.
     serials: AtomicU64,
 }
 
@@ -46,8 +47,15 @@ impl<C: Code> Table<C> {
                 Clock::Real(_) => Spread::Seeded,
                 Clock::Manual(_) => Spread::Same,
             }),
-            serials: AtomicU64::new(1),
+            serials: AtomicU64::new(any_number() << MessageId::SERIAL_BITS | 1),
         }
+    }
+
+    /// Whether a session of this number is, or was, one of this engine's: others have other numbers,
+    /// but for one in 16 million.
+    pub(crate) fn has_made(&self, serial: u64) -> bool {
+        let engine = |serial: u64| serial >> MessageId::SERIAL_BITS;
+        engine(serial) == engine(self.serials.load(Ordering::Relaxed))
     }
 
     /// The session of this key; a new one if there is none.

@@ -44,7 +44,7 @@ impl Watch for Latch {
     }
 }
 
-/// Nearly always nobody. 8 bytes in every message instead of 24.
+/// Nearly always nobody. Threads that block come first: the others may call the host's code.
 #[allow(clippy::box_collection, reason = "8 bytes in every message instead of 24")]
 type Watchers = Option<Box<Vec<Arc<dyn Watch>>>>;
 
@@ -75,12 +75,26 @@ fn wake(watchers: Watchers) {
 }
 
 /// The fate of one message or closure, and before it the closure's code and its value. A leaf lock,
-/// never held while the host's code runs.
+/// never held while the host's code runs or is dropped; of the host's, only a closure's value is
+/// cloned under it, which nobody but its own receipts waits for.
 pub(crate) struct Telling<T, F = Infallible>(Mutex<Told<T, F>>);
 
 impl<T> Default for Telling<T> {
     fn default() -> Self {
         Self(Mutex::new(Told::Nothing(None)))
+    }
+}
+
+impl<T> Telling<T> {
+    /// P4: told once; a second fate is a bug of ours.
+    pub(crate) fn tell(&self, settled: Settled<T>) {
+        let watchers = {
+            let mut told = self.0.lock();
+            let watchers = told.watchers().map(std::mem::take).expect("P4: a message has one fate");
+            *told = Told::Fate(settled);
+            watchers
+        };
+        wake(watchers);
     }
 }
 
@@ -106,13 +120,6 @@ impl<T, F> Telling<T, F> {
         if let Some(watchers) = told.watchers().map(std::mem::take) {
             *told = Told::Value(value, watchers);
         }
-    }
-
-    /// P4: told once; a second fate is a bug of ours.
-    pub(crate) fn tell(&self, settled: Settled<T>) {
-        let before = std::mem::replace(&mut *self.0.lock(), Told::Fate(settled));
-        let Told::Nothing(watchers) = before else { panic!("P4: a message has one fate") };
-        wake(watchers);
     }
 
     /// Tells the fate of code, with its value if there is one. Code that was never called comes
@@ -155,9 +162,14 @@ impl<T, F> Telling<T, F> {
 
     /// Wakes `watcher` when the fate is told, at once if it already is.
     pub(crate) fn watch(&self, watcher: Arc<dyn Watch>) {
+        self.watch_at(usize::MAX, watcher);
+    }
+
+    fn watch_at(&self, place: usize, watcher: Arc<dyn Watch>) {
         let mut told = self.0.lock();
         if let Some(watchers) = told.watchers() {
-            watchers.get_or_insert_default().push(watcher);
+            let all = watchers.get_or_insert_default();
+            all.insert(place.min(all.len()), watcher);
             return;
         }
         drop(told);
@@ -177,7 +189,8 @@ impl<T: Clone, F> Telling<T, F> {
     pub(crate) fn wait(&self, until: Option<Instant>) -> Option<Settled<T>> {
         self.get().or_else(|| {
             let bell = Arc::new(Latch::default());
-            self.watch(Arc::clone(&bell) as Arc<_>);
+            // P7: it does not wait for what other watchers do.
+            self.watch_at(0, Arc::clone(&bell) as Arc<_>);
             if bell.wait_until(until) == Waited::TimedOut {
                 self.unwatch(&*bell);
             }
@@ -213,10 +226,52 @@ mod tests {
     #[test]
     fn p4_code_that_is_never_called_comes_back_before_the_fate() {
         let telling = Telling::<u64, &str>::of("code");
+        telling.watch(Arc::new(Latch::default()));
         let Err((code, told)) = telling.tell_value(ran(None)) else { panic!("it was not called") };
-        assert_eq!((code, telling.get()), ("code", None));
+        assert_eq!((code, telling.get(), telling.watchers()), ("code", None, 1));
         assert_eq!(telling.tell_value(told), Ok(()));
         assert_eq!(telling.get().map(|told| (told.fate, told.lead)), Some((Fate::Ran, false)));
+    }
+
+    /// A closure that was given up comes back: its value goes, with no lock held.
+    #[test]
+    fn p7_a_value_that_comes_behind_the_fate_is_dropped_with_no_lock_held() {
+        struct Looks(Arc<Telling<Looks, ()>>, Arc<Latch>);
+        impl Drop for Looks {
+            fn drop(&mut self) {
+                self.0.watch(Arc::clone(&self.1) as Arc<_>);
+            }
+        }
+        let (telling, bell) = (Arc::new(Telling::<Looks, ()>::of(())), Arc::new(Latch::default()));
+        assert_eq!(telling.take_code(), Some(()));
+        assert!(telling.tell_value(ran(None)).is_ok(), "it was given up");
+        telling.put_value(Looks(Arc::clone(&telling), Arc::clone(&bell)));
+        assert_eq!(bell.wait_until(Some(Instant::now())), Waited::Set);
+    }
+
+    /// P7: a watcher may call the host's code, which takes its time.
+    #[test]
+    fn p7_a_thread_that_waits_is_woken_before_a_watcher_is_called() {
+        struct Slow(Latch);
+        impl Watch for Slow {
+            fn wake(&self, _: Wake) {
+                assert_eq!(self.0.wait_until(None), Waited::Set);
+            }
+        }
+        let (telling, slow) = (Telling::<u64>::default(), Arc::new(Slow(Latch::default())));
+        telling.watch(Arc::clone(&slow) as Arc<_>);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| {
+                let told = telling.wait(None);
+                slow.0.set();
+                told
+            });
+            while telling.watchers() < 2 {
+                std::thread::yield_now();
+            }
+            telling.tell(ran(Some(7)));
+            assert!(waiter.join().expect("no panic").is_some());
+        });
     }
 
     #[test]

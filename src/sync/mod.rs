@@ -97,6 +97,12 @@ pub(crate) use std::hash::RandomState;
 #[cfg(any(loom, shuttle))]
 pub(crate) type RandomState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 
+/// A number that nobody can foresee; in a model always the same.
+pub(crate) fn any_number() -> u64 {
+    use std::hash::BuildHasher;
+    RandomState::default().hash_one(0)
+}
+
 /// The hash of the table of sessions, which every submit by key asks for.
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) type Hasher = ahash::RandomState;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use laneq::{Cause, Config, Drop, Event, Fate, Outcome, Placement, Policy, Stopped, Withdrawn};
+use laneq::{
+    Cause, Config, Drop, Engine, Event, Fate, Outcome, Placement, Policy, Stopped, Withdrawn,
+};
 
 use super::stage::{collect, followup, interrupt, message, settles, steer};
 use super::support::{Answer, bench, bench_with, fates, waits};
@@ -273,4 +275,30 @@ fn p4_fates_are_told_with_their_policy_run_and_outcome_in_events() {
     bench.gate.open();
     bench.gate.pass("new");
     bench.finish();
+}
+
+/// It may well have the same key, and have been the first message of its session, too.
+#[test]
+fn p4_a_receipt_of_another_engine_takes_nothing_back() {
+    let engines = [(); 2].map(|()| {
+        let engine = Engine::new(Config::default()).expect("the settings are fine");
+        engine.pause("main").expect("there is one");
+        engine
+    });
+    let messages = engines.each_ref().map(|e| e.submit(followup("x")).expect("there is room"));
+    let keyed = engines.each_ref().map(|e| e.enqueue("main", "c", |_| ()).expect("there is room"));
+    let keyless = engines.each_ref().map(|e| e.enqueue_keyless("main", |_| ()).expect("room"));
+    for (own, other) in [(0, 1), (1, 0)] {
+        let engine = &engines[own];
+        assert_eq!(engine.withdraw(&messages[other]), Withdrawn::Settled, "it has nothing of it");
+        assert_eq!(engine.withdraw(&keyed[other]), Withdrawn::Settled);
+        assert_eq!(engine.withdraw(&keyless[other]), Withdrawn::Settled);
+    }
+    for (own, engine) in engines.iter().enumerate() {
+        assert_eq!(engine.withdraw(&messages[own]), Withdrawn::Withdrawn);
+        assert_eq!(engine.withdraw(&keyed[own]), Withdrawn::Withdrawn);
+        assert_eq!(engine.withdraw(&keyless[own]), Withdrawn::Withdrawn);
+        assert_eq!(engine.stats().pending, 0);
+        assert_eq!(engine.audit().unbalanced, 0);
+    }
 }
