@@ -267,6 +267,16 @@ mod tests {
     }
 
     #[test]
+    fn p4_a_table_knows_the_serial_numbers_that_it_has_given_out() {
+        let tables = [(); 2].map(|()| Table::<u64>::new(&Clock::real()));
+        let [own, other] = tables.each_ref().map(|table| table.session("k").serial);
+        assert!(tables[0].has_made(own) && tables[1].has_made(other));
+        assert!(!tables[0].has_made(other) && !tables[1].has_made(own));
+        let names = [own, other].map(|serial| MessageId::made(serial, 1).to_string());
+        assert_eq!(names, ["m1.1", "m1.1"], "what tells them apart is no part of a name");
+    }
+
+    #[test]
     fn p10_each_insert_retires_two_of_many_until_few_are_left() {
         let (mut few, _held) = shard(STAY as u64 - 2);
         few.look(&mut [const { None }; LOOKS]);
