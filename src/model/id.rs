@@ -53,9 +53,14 @@ impl MessageId {
     /// apart, so that a receipt of one is not taken for another's, and are no part of any name.
     pub(crate) const SERIAL_BITS: u32 = 40;
 
+    /// What counts of a session's serial number.
+    pub(crate) fn serial(serial: u64) -> u64 {
+        serial & ((1 << Self::SERIAL_BITS) - 1)
+    }
+
     /// Of a session's serial number and the admission number within it.
     pub(crate) fn made(serial: u64, number: u64) -> Self {
-        Self::Made(serial & ((1 << Self::SERIAL_BITS) - 1), number)
+        Self::Made(Self::serial(serial), number)
     }
 }
 

@@ -87,7 +87,8 @@ impl<C: Code> Table<C> {
     /// A session of its own for one closure without a key: found by walks only.
     pub(crate) fn loose(&self, key: &Arc<str>) -> Arc<Session<C>> {
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
-        let hash = BuildHasher::hash_one(&self.hasher, serial);
+        // Without the engine's part: a simulation meets its sessions in the same order again.
+        let hash = BuildHasher::hash_one(&self.hasher, MessageId::serial(serial));
         let session = Arc::new(Session::new(Arc::clone(key), hash, serial));
         let mut retired = [const { None }; LOOKS];
         let mut shard = self.shards[shard_of(hash)].0.lock();
