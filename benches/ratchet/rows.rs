@@ -16,11 +16,13 @@ use laneq::{
 
 use super::Failure;
 
-pub const ROWS: [&str; 6] = ["handle", "key", "receipt", "message", "port", "steer"];
+pub const ROWS: [&str; 7] = ["handle", "burst", "key", "receipt", "message", "port", "steer"];
 
 /// Operations of a round, and the sessions that share them.
 const ROUND: u64 = 2_048;
 const SESSIONS: u64 = 16;
+/// Where each session has eight of a round: a ticket for eight closures, as many sessions have it.
+const BURSTS: u64 = ROUND / 8;
 
 /// Whether each operation also does what it should not.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,17 +45,16 @@ impl Planted {
 pub fn run(name: &str, n: &str, planted: Planted) -> Result<(), Failure> {
     let rounds = n.parse::<u64>()? / ROUND;
     match name {
-        "handle" => {
-            worker(rounds, planted, |stage, number| Ok(stage.handle(number).fire(stage.body())?))
-        }
-        "key" => worker(rounds, planted, |stage, number| {
+        "handle" => worker(SESSIONS, rounds, planted, by_handle),
+        "burst" => worker(BURSTS, rounds, planted, by_handle),
+        "key" => worker(SESSIONS, rounds, planted, |stage, number| {
             Ok(stage.engine.fire("main", stage.key(number), stage.body())?)
         }),
-        "receipt" => worker(rounds, planted, |stage, number| {
+        "receipt" => worker(SESSIONS, rounds, planted, |stage, number| {
             drop(stage.handle(number).enqueue(stage.body())?);
             Ok(())
         }),
-        "message" => worker(rounds, planted, |stage, number| {
+        "message" => worker(SESSIONS, rounds, planted, |stage, number| {
             drop(stage.engine.submit(stage.message(number))?);
             Ok(())
         }),
@@ -61,6 +62,10 @@ pub fn run(name: &str, n: &str, planted: Planted) -> Result<(), Failure> {
         "steer" => steers(rounds, planted),
         _ => Err(format!("unknown row {name:?}: one of {}", ROWS.join(", ")).into()),
     }
+}
+
+fn by_handle(stage: &Stage, number: u64) -> Result<(), Failure> {
+    Ok(stage.handle(number).fire(stage.body())?)
 }
 
 /// Counts what has run, and says when a round has.
@@ -95,13 +100,13 @@ struct Stage {
 }
 
 impl Stage {
-    fn new() -> Result<Self, Failure> {
+    fn new(sessions: u64) -> Result<Self, Failure> {
         let config = Config::default().with_lane("main", 1).with_queue(|queue| {
             queue.cap = 1_000;
             queue.steer_rounds = 1_000;
         });
         let engine = Engine::builder(config).clock(ManualClock::new()).start()?;
-        let keys: Vec<String> = (0..SESSIONS).map(|key| format!("session-{key}")).collect();
+        let keys: Vec<String> = (0..sessions).map(|key| format!("session-{key}")).collect();
         // Others than those of the keys: a row by key makes and forgets its sessions.
         let handle = |key: &String| engine.session(&format!("handle-{key}"));
         let handles = keys.iter().map(handle).collect::<Result<_, _>>()?;
@@ -109,16 +114,16 @@ impl Stage {
     }
 
     #[allow(clippy::cast_possible_truncation)]
-    fn place(number: u64) -> usize {
-        (number % SESSIONS) as usize
+    fn place(&self, number: u64) -> usize {
+        number as usize % self.keys.len()
     }
 
     fn handle(&self, number: u64) -> &Session {
-        &self.handles[Self::place(number)]
+        &self.handles[self.place(number)]
     }
 
     fn key(&self, number: u64) -> &str {
-        &self.keys[Self::place(number)]
+        &self.keys[self.place(number)]
     }
 
     fn message(&self, number: u64) -> Message {
@@ -140,11 +145,12 @@ impl Stage {
 
 /// Submitted while the lane is paused, executed by its worker.
 fn worker(
+    sessions: u64,
     rounds: u64,
     planted: Planted,
     submit: impl Fn(&Stage, u64) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let stage = Stage::new()?;
+    let stage = Stage::new(sessions)?;
     let done = Arc::clone(&stage.done);
     stage.engine.on_run("main", move |run| {
         black_box(run.batch().text());
@@ -169,7 +175,7 @@ fn next(port: &Port) -> Result<Option<Notice>, Failure> {
 
 /// Messages that the submitting thread takes, completes, and sees settled; all sessions at once.
 fn port(rounds: u64, planted: Planted) -> Result<(), Failure> {
-    let stage = Stage::new()?;
+    let stage = Stage::new(SESSIONS)?;
     let port = stage.bind()?;
     let mut receipts = Vec::new();
     for _ in 0..rounds * ROUND / SESSIONS {
@@ -192,7 +198,7 @@ fn port(rounds: u64, planted: Planted) -> Result<(), Failure> {
 /// Accepted, seen at a boundary, taken, committed. A run for each 512.
 fn steers(rounds: u64, planted: Planted) -> Result<(), Failure> {
     const OF_A_RUN: u64 = 512;
-    let stage = Stage::new()?;
+    let stage = Stage::new(SESSIONS)?;
     let port = stage.bind()?;
     let say = |mode, text| -> Result<(), Failure> {
         drop(stage.engine.submit(Message::new("steered", text).with_mode(mode))?);
