@@ -119,7 +119,7 @@ pub(super) fn fire(
     session: &Arc<Session>,
     code: Closure,
 ) -> Result<(), Refused<()>> {
-    admit(shared, door, session, code).map(drop)
+    admit(shared, door, session, &mut Some(code)).map(drop)
 }
 
 #[inline]
@@ -127,15 +127,14 @@ fn admit(
     shared: &Arc<Shared>,
     door: &Arc<Door<Closure>>,
     session: &Arc<Session>,
-    code: Closure,
+    code: &mut Option<Closure>,
 ) -> Result<Landed, Refused<()>> {
-    let mut code = Some(code);
     may_leave(shared, door)
         .and_then(|()| take_room(shared, 0))
         .map_err(|no| hand_back(shared, no))?;
     let place = (door.id, Priority::Normal);
     let origin = || if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
-    match shared.admit_closure(session, &mut code, place, origin) {
+    match shared.admit_closure(session, code, place, origin) {
         Ok(landed) => {
             shared.counters.add(Count::Accepted, 1);
             Ok(landed)
@@ -143,7 +142,7 @@ fn admit(
         Err(NotAdmitted { reason, detail }) => {
             give_room(shared, 0);
             // P7: the host's code is dropped outside the lock.
-            caught::let_go(code);
+            caught::let_go(code.take());
             Err(hand_back(shared, no(reason, detail)))
         }
     }
@@ -157,7 +156,8 @@ pub(super) fn task<T: Clone + Send + 'static>(
     code: impl FnOnce(&Run) -> T + Send + 'static,
 ) -> Result<Receipt<T>, Refused<()>> {
     let job = Arc::new(Job::new(code, Arc::clone(&session.key), session.serial));
-    let landed = admit(shared, door, session, Closure::task(Arc::clone(&job) as Arc<_>))?;
+    let mut code = Some(Closure::task(Arc::clone(&job) as Arc<_>));
+    let landed = admit(shared, door, session, &mut code)?;
     let priority = Priority::Normal;
     Ok(Receipt { pending: job, cell: None, session: None, landed, priority, came_back: None })
 }

@@ -95,32 +95,27 @@ impl<'a> Execution<'a> {
         mut stint: Option<&mut Stint<'_>>,
     ) -> After {
         loop {
-            let (end, due) = match code.asked() {
+            let (came, due) = match code.asked() {
                 Ok(task) => (caught::call(|| task.call(run)), Some(task)),
                 Err(code) => (caught::call(|| code.call(run)), None),
             };
-            let end = end_of_closure(end);
             self.unread += 1;
             if timed || self.unread >= self.every {
                 self.read_clock();
             }
             let slice = stint.as_deref_mut().and_then(|stint| stint.slice(self.now, place));
-            let over = match due {
-                Some(task) => self.finish_closure(run, &end, Asked(task), timed, slice),
-                None => self.finish_closure(run, &end, Fired, timed, slice),
+            let next = match due {
+                Some(task) => self.finish_closure(run, came, Asked(task), timed, slice),
+                None => self.finish_closure(run, came, Fired, timed, slice),
             };
-            if let Some(after) = over {
-                return after;
+            match next {
+                // What is timed does not start by the short way.
+                Ok(next) => (code, timed) = (next, false),
+                Err(after) => return after,
             }
-            let Some(Started { run: id, work: Work::Closure(next), .. }) = place.take() else {
-                unreachable!("a closure has started")
-            };
             if let Some(stint) = stint.as_deref_mut() {
-                stint.goes_on();
+                run.goes_on_as(stint.goes_on());
             }
-            run.goes_on_as(id);
-            // What is timed does not start by the short way.
-            (code, timed) = (next, false);
         }
     }
 
@@ -227,26 +222,29 @@ impl<'a> Execution<'a> {
         end_of(run, caught::call(|| (handler.handle)(run)))
     }
 
-    /// Ends a closure. Nothing comes back where another has started by the short way.
+    /// Ends a closure; answers the next one where it has started by the short way.
     #[inline]
     fn finish_closure<D: Due>(
         &mut self,
         run: &Run,
-        end: &End,
+        came: Result<(), String>,
         due: D,
         timed: bool,
         slice: Option<Slice<'_, Closure>>,
-    ) -> Option<After> {
-        let mut slice = match slice {
-            Some(slice) if !timed && run.is_plain() && matches!(end, End::Done(_)) => slice,
-            slice => return Some(self.finish(run, end, due, timed, slice)),
+    ) -> Result<Closure, After> {
+        let slice = match slice {
+            Some(slice) if !timed && run.is_plain() && came.is_ok() => slice,
+            slice => return Err(self.finish(run, &end_of_closure(came), due, timed, slice)),
         };
-        match self.shared.stride(run.session(), run.id(), &mut slice, self.now, self.seat) {
-            Ok(()) => {
+        match self.shared.stride(run.session(), run.id(), &slice, self.now, self.seat) {
+            Ok(next) => {
                 due.tell(run, self.shared, ran(run.id()));
-                None
+                Ok(next)
             }
-            Err(locked) => Some(self.finish_locked(run, locked, end, due, timed, Some(slice))),
+            Err(locked) => {
+                let end = End::Done(None);
+                Err(self.finish_locked(run, locked, &end, due, timed, Some(slice)))
+            }
         }
     }
 

@@ -35,9 +35,11 @@ impl RunIds {
 
     /// A run has begun under the id that was next.
     #[inline]
-    pub(super) fn use_up(&mut self) {
-        self.last = Some(RunId::new(self.drawn.start));
+    pub(super) fn use_up(&mut self) -> RunId {
+        let id = RunId::new(self.drawn.start);
+        self.last = Some(id);
         self.drawn.start += 1;
+        id
     }
 }
 
@@ -75,11 +77,11 @@ impl<'a> Stint<'a> {
         goes_on.then(|| Slice { ticket: self.ticket, run: self.ids.next(self.shared), next })
     }
 
-    /// The next run has begun.
+    /// The next run has begun: this one.
     #[inline]
-    pub(super) fn goes_on(&mut self) {
-        self.ids.use_up();
+    pub(super) fn goes_on(&mut self) -> RunId {
         self.runs += 1;
+        self.ids.use_up()
     }
 }
 

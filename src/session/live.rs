@@ -18,6 +18,12 @@ pub(crate) enum Held<C> {
 }
 
 impl<C: Code> Held<C> {
+    /// What is kept of this closure.
+    #[inline]
+    pub(crate) fn of(code: &C) -> Self {
+        code.keep().map_or(Self::Nothing, Self::Closure)
+    }
+
     /// Messages and closures in it.
     pub(crate) fn len(&self) -> u32 {
         match self {

@@ -30,6 +30,7 @@ mod scavenge;
 mod session;
 mod settings;
 mod shared;
+mod shelf;
 mod table;
 mod telling;
 mod token;

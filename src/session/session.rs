@@ -110,6 +110,13 @@ impl<C: Code> Session<C> {
         before
     }
 
+    /// This run ends and the next begins; answers as [`begin`](Self::begin) does.
+    #[inline]
+    pub(crate) fn goes_on(&self, run: u64, next: u64) -> u64 {
+        let before = self.begin(next);
+        if before == run { 0 } else { before }
+    }
+
     /// This run ends or is fenced; said before its session lets the next begin. A fenced run that
     /// comes back later finds another in its place, and leaves it.
     #[inline]

@@ -286,8 +286,9 @@ impl<C: Code> Shared<C> {
         let (done, ran) = (Count::Run(Outcome::Done), Count::Fate(Fate::Ran));
         match seat {
             Some(seat) => {
-                self.counters.add_own(seat, done, 1);
-                self.counters.add_own(seat, ran, 1);
+                let own = self.counters.own(seat);
+                own.add(done, 1);
+                own.add(ran, 1);
                 self.pending.give_own(seat, 1);
             }
             None => {

@@ -1,7 +1,7 @@
 //! How a transition is carried out: lock, change, number the events, unlock, then act.
 
 use super::backlog::Code;
-use super::machine::{Cx, Machine, Origin, Slice, TheLongWay};
+use super::machine::{Cx, Door, Machine, Origin, Slice, TheLongWay};
 use super::next::{Landed, Next, NotAdmitted, Tag};
 use super::session::{Locked, Session};
 use super::settings::{Late, Settings};
@@ -101,6 +101,13 @@ impl<C: Code> Shared<C> {
         (answer, ticket)
     }
 
+    /// Whether the short way is open: nothing is refused, and nobody is told of anything. Asked
+    /// inside a session's lock, as of every transition.
+    #[inline]
+    fn is_quiet(&self) -> bool {
+        self.open() == Door::Open && !self.bus.on()
+    }
+
     /// The short way from one closure to the next: nothing follows from it. Where it is not open,
     /// the session comes back locked, and nothing has happened.
     #[inline]
@@ -108,21 +115,24 @@ impl<C: Code> Shared<C> {
         &self,
         session: &'s Session<C>,
         run: RunId,
-        slice: &mut Slice<'_, C>,
+        slice: &Slice<'_, C>,
         now: Moment,
         seat: Option<&Seat>,
-    ) -> Result<(), Locked<'s, C>> {
+    ) -> Result<C, Locked<'s, C>> {
         let mut locked = session.lock();
-        let rules = self.rules();
-        match locked.machine.stride(run, slice, &self.cx(&rules, now)) {
-            Ok(()) => {
-                session.ended(run.get());
-                self.begins(session, slice.run);
+        if !self.is_quiet() {
+            return Err(locked);
+        }
+        match locked.machine.stride(run, slice, now) {
+            Ok(code) => {
+                if session.goes_on(run.get(), slice.run.get()) != 0 {
+                    self.count_double_run();
+                }
                 // Inside the lock: a drain that waits for the run that has just begun, which nobody
                 // can end before, has this one in its sum.
                 self.book_closure(seat);
                 locked.tells_run(slice.run);
-                Ok(())
+                Ok(code)
             }
             Err(TheLongWay) => Err(locked),
         }
@@ -139,17 +149,14 @@ impl<C: Code> Shared<C> {
         origin: impl FnOnce() -> Origin,
     ) -> Result<Landed, NotAdmitted> {
         let mut locked = session.lock();
-        let rules = self.rules();
-        let cx = self.cx(&rules, Moment::START);
-        match locked.machine.queue_behind(code, lane, priority, &cx) {
-            Ok(landed) => {
-                locked.leaves_readers_alone();
-                Ok(landed)
-            }
-            Err(TheLongWay) => {
-                self.admit_weighed(session, locked, code, (lane, priority), origin())
-            }
+        let cap = self.closure_cap.load(Ordering::Relaxed);
+        if self.is_quiet()
+            && let Ok(landed) = locked.machine.queue_behind(code, (lane, priority), cap)
+        {
+            locked.leaves_readers_alone();
+            return Ok(landed);
         }
+        self.admit_weighed(session, locked, code, (lane, priority), origin())
     }
 
     /// The clock is read only where somebody needs the time.
@@ -187,9 +194,14 @@ impl<C: Code> Shared<C> {
     #[inline]
     pub(crate) fn begins(&self, session: &Session<C>, run: RunId) {
         if session.begin(run.get()) != 0 {
-            // P1: another run of this key has not ended.
-            self.counters.add(Count::DoubleRun, 1);
+            self.count_double_run();
         }
+    }
+
+    /// P1: another run of this key has not ended.
+    #[cold]
+    fn count_double_run(&self) {
+        self.counters.add(Count::DoubleRun, 1);
     }
 
     /// Draws a number for each event, still inside the lock.

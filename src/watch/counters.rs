@@ -40,6 +40,17 @@ pub(crate) struct Counters {
     shared: usize,
 }
 
+/// The numbers that one thread alone adds to: no locked instruction.
+pub(crate) struct Own<'a>(&'a [AtomicU64; CELLS]);
+
+impl Own<'_> {
+    #[inline]
+    pub(crate) fn add(&self, what: Count, n: u64) {
+        let cell = &self.0[what.cell()];
+        cell.store(cell.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+}
+
 impl Counters {
     pub(crate) fn new() -> Self {
         let shared = stripes();
@@ -51,12 +62,10 @@ impl Counters {
         self.stripes[stripe(self.shared)].0[what.cell()].fetch_add(n, Ordering::Relaxed);
     }
 
-    /// The same, by a thread with a seat.
+    /// Those of a thread with a seat.
     #[inline]
-    pub(crate) fn add_own(&self, seat: &Seat, what: Count, n: u64) {
-        let cell = &self.stripes[self.shared + seat.place()].0[what.cell()];
-        // Nobody else writes it.
-        cell.store(cell.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    pub(crate) fn own(&self, seat: &Seat) -> Own<'_> {
+        Own(&self.stripes[self.shared + seat.place()].0)
     }
 
     pub(crate) fn sum(&self, what: Count) -> u64 {

@@ -9,6 +9,7 @@ use crate::session::live::Inbox;
 use crate::session::next::{Landed, Next, NotAdmitted, Note};
 use crate::session::telling::Wake;
 use crate::sync::Arc;
+use crate::time::Moment;
 use crate::watch::Placement;
 
 /// Where a message comes from: while the engine drains, only admitted work may bring more.
@@ -199,7 +200,7 @@ impl<C: Code> Machine<C> {
                 self.waits(cell);
                 let entry = Self::entry(cell, joins);
                 self.backlog.push(entry);
-                (depth + self.closures, None, fallback)
+                (depth + self.backlog.closures(), None, fallback)
             }
         };
         let placement = match (run, before) {
@@ -292,26 +293,40 @@ impl<C: Code> Machine<C> {
         if cx.door != Door::Open {
             Self::may_enter(origin, cx)?;
         }
-        if self.closures < cx.closure_cap {
+        let closures = self.backlog.closures();
+        if closures < cx.closure_cap {
             return Ok(());
         }
-        let detail = format!("{} closures wait in this session: the cap", self.closures);
+        let detail = format!("{closures} closures wait in this session: the cap");
         Err(refuse(Reason::Full, detail))
     }
 
     #[inline]
-    pub(super) fn push_closure(&mut self, code: C, lane: LaneId, priority: Priority, cx: &Cx<'_>) {
+    fn push_closure(&mut self, code: C, lane: LaneId, priority: Priority, cx: &Cx<'_>) {
+        if self.is_timed(&code) {
+            #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+            let number = self.accepted as u32;
+            self.sample = Some(super::Sample { number, admitted: cx.now });
+        }
+        self.append_closure(code, lane, priority, cx.now);
+    }
+
+    /// The last place in the backlog.
+    #[inline]
+    pub(super) fn append_closure(
+        &mut self,
+        code: C,
+        lane: LaneId,
+        priority: Priority,
+        now: Moment,
+    ) {
         #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let number = self.accepted as u32;
         if let Some(standing) = code.standing() {
-            standing.admit(self.accepted, cx.now);
+            standing.admit(self.accepted, now);
             standing.put(Place::Queued);
         }
-        if self.is_timed(&code) {
-            self.sample = Some(super::Sample { number, admitted: cx.now });
-        }
         self.accepted += 1;
-        self.closures += 1;
         self.waiting[priority as usize] += 1;
         let item = Item::Closure(code);
         self.backlog.push(Entry::new(item, number, lane, priority, Joins::Nobody));

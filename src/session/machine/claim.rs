@@ -145,14 +145,13 @@ impl<C: Code> Machine<C> {
     ) {
         let entry = self.backlog.pop().expect("the head is a closure");
         self.check_order(entry.number, next);
-        self.closures -= 1;
         self.waiting[entry.priority() as usize] -= 1;
         let Item::Closure(code) = entry.item else { unreachable!("the head is a closure") };
         if let Some(standing) = code.standing() {
             standing.put(Place::Started);
         }
         let admitted = self.admission_of(entry.number);
-        let held = code.keep().map_or(Held::Nothing, Held::Closure);
+        let held = Held::of(&code);
         self.begin((run, entry.lane), held, entry.number, 1, Inbox::Never, cx);
         if ticket.deadline.is_some() || self.extra.is_some() {
             self.companions_for(ticket.deadline, cx, next);

@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::model::Knobs;
-use crate::session::backlog::Shelf;
 use crate::session::cell::{Cell, Place};
 use crate::session::live::{Companions, Retry};
 use crate::session::overflow::Overflow;
+use crate::session::shelf::Shelf;
 use crate::session::window::Window;
 use crate::sync::Arc;
 use crate::time::Moment;

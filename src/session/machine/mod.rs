@@ -154,24 +154,22 @@ struct Sample {
 
 /// All state of one session.
 ///
-/// In the order of who touches it: an admission the first lines, a run that follows a run all but
-/// the last.
+/// In the order of who touches it: the admission of a closure behind others the first cache line,
+/// a run that follows a run all but the last.
 #[repr(C)]
 pub(crate) struct Machine<C> {
+    extra: Option<Box<Extra>>,
     phase: Phase,
     /// Which of sixteen closures is timed: sessions that live for one closure take turns.
     lot: u8,
-    /// Closures in the backlog; the rest of it are messages.
-    closures: u32,
     /// What waits to run, by priority; a pending retry included.
     waiting: [u32; 3],
-    /// The last admission number that started, for the sentinel of P2.
-    started: u32,
     /// The next admission number; all accepted so far. P4.
     accepted: u64,
-    extra: Option<Box<Extra>>,
-    /// Rank 2.
+    /// Rank 2. Its buffer ends the first cache line.
     backlog: Backlog<C>,
+    /// The last admission number that started, for the sentinel of P2.
+    started: u32,
     live: Option<Live<C>>,
     /// All that have their fate. P4: accepted = settled + pending.
     settled: u64,
@@ -208,7 +206,6 @@ impl<C: Code> Machine<C> {
             accepted,
             settled: accepted,
             waiting: [0; 3],
-            closures: 0,
             started,
             armed: None,
             sample: None,
@@ -258,7 +255,7 @@ impl<C: Code> Machine<C> {
             let taken = e.run.guard.as_ref().map_or(0, |g| g.cells.len());
             e.urgent.live() + e.promoted.live() + e.inbox.live() + u32::try_from(taken).unwrap_or(0)
         });
-        self.backlog.live() - self.closures + extra
+        self.backlog.messages() + extra
     }
 
     /// Everything admitted and without a fate, counted part by part. P4.
@@ -266,7 +263,7 @@ impl<C: Code> Machine<C> {
         let running = self.live.as_ref().map_or(0, |live| live.held.len());
         let retry = self.extra.as_deref().and_then(|e| e.retry.as_ref());
         let retry = retry.map_or(0, |retry| retry.batch.len());
-        u64::from(self.depth() + self.closures + running + retry)
+        u64::from(self.depth() + self.backlog.closures() + running + retry)
     }
 
     /// P4, exact under the session's lock.

@@ -209,7 +209,7 @@ impl<C: Code> Machine<C> {
         cell.standing.put(Place::Settled);
         match place {
             Place::Queued => {
-                self.backlog.forget();
+                self.backlog.forget_message();
                 self.waits_no_more(cell);
             }
             Place::Urgent => {

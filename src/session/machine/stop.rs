@@ -77,7 +77,6 @@ impl<C: Code> Machine<C> {
         fate: Fate,
     ) {
         self.settled += 1;
-        self.closures -= 1;
         // Else its sample would keep every later closure from being timed.
         self.sample.take_if(|sample| sample.number == number);
         if let Some(standing) = code.standing() {
@@ -188,8 +187,7 @@ impl<C: Code> Machine<C> {
                 standing.put(Place::Settled);
                 #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
                 let _ = self.admission_of(standing.number() as u32);
-                self.backlog.forget();
-                self.closures -= 1;
+                self.backlog.forget_closure();
                 self.waiting[priority as usize] -= 1;
                 self.settled += 1;
                 if cx.listening {
