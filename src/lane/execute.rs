@@ -8,7 +8,8 @@ use super::stint::Stint;
 use crate::model::{BoxError, Cause, Fate, Outcome, Reply, RunId, Settled};
 use crate::run::{Closure, Run, Shared};
 use crate::session::{
-    Door, End, Finished, JournalError, Locked, Slice, SlotState, Started, Tag, Work, is_final,
+    Door, End, Finished, JournalError, Locked, Slice, SlotState, Started, Strode, Tag, Work,
+    is_final,
 };
 use crate::sync::{Arc, caught};
 use crate::time::Moment;
@@ -222,7 +223,7 @@ impl<'a> Execution<'a> {
         end_of(run, caught::call(|| (handler.handle)(run)))
     }
 
-    /// Ends a closure; answers the next one where it has started by the short way.
+    /// Ends a closure; answers the next one if it has started by the short way.
     #[inline]
     fn finish_closure<D: Due>(
         &mut self,
@@ -237,9 +238,14 @@ impl<'a> Execution<'a> {
             slice => return Err(self.finish(run, &end_of_closure(came), due, timed, slice)),
         };
         match self.shared.stride(run.session(), run.id(), &slice, self.now, self.seat) {
-            Ok(next) => {
+            Ok(Strode::On(next)) => {
                 due.tell(run, self.shared, ran(run.id()));
                 Ok(next)
+            }
+            Ok(Strode::Over) => {
+                due.tell(run, self.shared, ran(run.id()));
+                self.shared.book_last_closure(self.seat);
+                Err(After::Over { slot: SlotState::Held, ticket: None })
             }
             Err(locked) => {
                 let end = End::Done(None);

@@ -283,17 +283,34 @@ impl<C: Code> Shared<C> {
     /// The books of a closure that ran to its end, and that another follows. P4.
     #[inline]
     pub(crate) fn book_closure(&self, seat: Option<&Seat>) {
+        self.count_closure(seat);
+        match seat {
+            Some(seat) => self.pending.give_own(seat, 1),
+            None => self.pending.give(1),
+        }
+    }
+
+    /// The same of the last one: nothing of its session is left to tell a drain of it.
+    #[inline]
+    pub(crate) fn book_last_closure(&self, seat: Option<&Seat>) {
+        self.count_closure(seat);
+        self.pending.give(1);
+        self.nudge_drain();
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "two additions of each closure")]
+    fn count_closure(&self, seat: Option<&Seat>) {
         let (done, ran) = (Count::Run(Outcome::Done), Count::Fate(Fate::Ran));
         match seat {
             Some(seat) => {
                 let own = self.counters.own(seat);
                 own.add(done, 1);
                 own.add(ran, 1);
-                self.pending.give_own(seat, 1);
             }
             None => {
                 self.counters.add(done, 1);
-                self.book(Fate::Ran, 1, 0);
+                self.counters.add(ran, 1);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! How a transition is carried out: lock, change, number the events, unlock, then act.
 
 use super::backlog::Code;
-use super::machine::{Cx, Door, Machine, Origin, Slice, TheLongWay};
+use super::machine::{Cx, Door, Machine, Origin, Slice, Strode, TheLongWay};
 use super::next::{Landed, Next, NotAdmitted, Tag};
 use super::session::{Locked, Session};
 use super::settings::{Late, Settings};
@@ -108,8 +108,8 @@ impl<C: Code> Shared<C> {
         self.open() == Door::Open && !self.bus.on()
     }
 
-    /// The short way from one closure to the next: nothing follows from it. Where it is not open,
-    /// the session comes back locked, and nothing has happened.
+    /// The short way from one closure to the next, or to rest: nothing else follows from it. Where it
+    /// is not open, the session comes back locked, and nothing has happened.
     #[inline]
     pub(crate) fn stride<'s>(
         &self,
@@ -118,13 +118,18 @@ impl<C: Code> Shared<C> {
         slice: &Slice<'_, C>,
         now: Moment,
         seat: Option<&Seat>,
-    ) -> Result<C, Locked<'s, C>> {
+    ) -> Result<Strode<C>, Locked<'s, C>> {
         let mut locked = session.lock();
         if !self.is_quiet() {
             return Err(locked);
         }
         match locked.machine.stride(run, slice, now) {
-            Ok(code) => {
+            Ok(Strode::Over) => {
+                session.ended(run.get());
+                drop(locked);
+                Ok(Strode::Over)
+            }
+            Ok(Strode::On(code)) => {
                 if session.goes_on(run.get(), slice.run.get()) != 0 {
                     self.count_double_run();
                 }
@@ -132,7 +137,7 @@ impl<C: Code> Shared<C> {
                 // can end before, has this one in its sum.
                 self.book_closure(seat);
                 locked.tells_run(slice.run);
-                Ok(code)
+                Ok(Strode::On(code))
             }
             Err(TheLongWay) => Err(locked),
         }

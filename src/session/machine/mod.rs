@@ -27,7 +27,7 @@ pub use steer::Verdict;
 pub(crate) use steer::{EndRun, Take, Taken};
 pub(crate) use stop::Halted;
 pub use stop::Withdrawn;
-pub(crate) use stride::TheLongWay;
+pub(crate) use stride::{Strode, TheLongWay};
 
 use extra::{Expiry, Extra};
 

@@ -41,32 +41,32 @@ impl<C: Code> Machine<C> {
         Ok(Landed { placement: Placement::Queued, position, run: None, fallback: None })
     }
 
-    /// A closure has run to its end, and the next closure of the session starts in the same slice.
-    /// The door is open, and nobody listens.
+    /// A closure has run to its end: the next closure of the session starts in the same slice, or
+    /// the session comes to rest. The door is open, and nobody listens.
     #[inline]
     pub(crate) fn stride(
         &mut self,
         run: RunId,
         slice: &Slice<'_, C>,
         now: Moment,
-    ) -> Result<C, TheLongWay> {
+    ) -> Result<Strode<C>, TheLongWay> {
         let tag = slice.ticket.tag;
-        let short = self.extra.is_none() && slice.ticket.deadline.is_none();
-        if !short || self.priority_waiting() < tag.priority {
-            return Err(TheLongWay);
-        }
         let Some(live) = self.live.as_mut().filter(|live| live.id == run && is_untouched(live))
         else {
             return Err(TheLongWay);
         };
-        let Some(entry) = self.backlog.front() else { return Err(TheLongWay) };
+        if self.extra.is_some() || slice.ticket.deadline.is_some() {
+            return Err(TheLongWay);
+        }
+        let Some(entry) = self.backlog.front() else { return self.come_to_rest() };
         let (number, priority) = (entry.number, entry.priority());
         // P2: what starts out of order is for the long way to count, and what is timed starts with a
         // reading of the clock.
         let in_order = number.wrapping_sub(self.started) <= u32::MAX / 2;
         let timed = self.sample.is_some_and(|sample| sample.number == number);
         let Item::Closure(code) = &entry.item else { return Err(TheLongWay) };
-        if !in_order || timed || entry.lane != tag.lane {
+        let later = self.waiting[tag.priority as usize..].iter().all(|n| *n == 0);
+        if !in_order || timed || later || entry.lane != tag.lane {
             return Err(TheLongWay);
         }
         if let Held::Closure(kept) = &live.held {
@@ -81,8 +81,35 @@ impl<C: Code> Machine<C> {
         self.settled += 1;
         self.started = number;
         self.waiting[priority as usize] -= 1;
-        Ok(self.backlog.pop_closure())
+        let code = self.backlog.pop_closure();
+        debug_assert!(self.balances(), "P4: accepted = settled + pending");
+        Ok(Strode::On(code))
     }
+
+    /// The end of the last closure, to which nothing has happened.
+    #[inline]
+    fn come_to_rest(&mut self) -> Result<Strode<C>, TheLongWay> {
+        if self.armed.is_some() {
+            return Err(TheLongWay);
+        }
+        if let Some(Live { held: Held::Closure(kept), .. }) = &self.live {
+            kept.standing().put(Place::Settled);
+        }
+        self.live = None;
+        self.settled += 1;
+        self.phase = Phase::Idle;
+        self.backlog.free();
+        debug_assert!(self.balances(), "P4: accepted = settled + pending");
+        Ok(Strode::Over)
+    }
+}
+
+/// What comes after a closure that has run to its end.
+pub(crate) enum Strode<C> {
+    /// The next closure has started.
+    On(C),
+    /// Nothing waits: the session is at rest.
+    Over,
 }
 
 /// Whether nothing has happened to a closure while it ran.

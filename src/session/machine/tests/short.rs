@@ -11,8 +11,8 @@ use crate::session::backlog::{Code, Kept};
 use crate::session::cell::{Cell, Standing};
 use crate::session::live::{Inbox, SlotState};
 use crate::session::machine::{
-    Claimed, Cx, Door, End, Finished, Machine, Origin, Phase, Slice, Started, TheLongWay, Ticketed,
-    Work,
+    Claimed, Cx, Door, End, Finished, Machine, Origin, Phase, Slice, Started, Strode, TheLongWay,
+    Ticketed, Work,
 };
 use crate::session::next::{Next, Tag};
 use crate::sync::Arc;
@@ -124,6 +124,7 @@ struct Opened {
     behind_ready: u32,
     behind_running: u32,
     strides: u32,
+    rests: u32,
 }
 
 impl Life {
@@ -283,12 +284,17 @@ impl Life {
         let next = RunId::new(self.runs + 1);
         let slice = slice.then_some(Slice { ticket: &ticket, run: next, next: &mut place });
         if let (true, true, Some(slice)) = (self.is_short(), done, &slice)
-            && let Ok(code) = self.machine.stride(run, slice, cx.now)
+            && let Ok(strode) = self.machine.stride(run, slice, cx.now)
         {
-            self.opened.strides += 1;
             self.ended.push(Some((Outcome::Done, SlotState::Held)));
-            let (work, lane) = (Work::Closure(code), ticket.tag.lane);
-            place = Some(Started { run: next, work, lane, attempt: 1, admitted: None });
+            match strode {
+                Strode::On(code) => {
+                    self.opened.strides += 1;
+                    let (work, lane) = (Work::Closure(code), ticket.tag.lane);
+                    place = Some(Started { run: next, work, lane, attempt: 1, admitted: None });
+                }
+                Strode::Over => self.opened.rests += 1,
+            }
         } else {
             let error = "planned".into();
             let end = if done { End::Done(None) } else { End::Panicked { error } };
@@ -341,12 +347,13 @@ fn the_short_way_does_what_the_long_way_does() {
         all.behind_ready += own.behind_ready;
         all.behind_running += own.behind_running;
         all.strides += own.strides;
+        all.rests += own.rests;
         opened.set(all);
         Ok(())
     });
     came.unwrap_or_else(|why| panic!("{why}"));
-    let Opened { behind_ready, behind_running, strides } = opened.get();
-    let often = behind_ready > 1_000 && behind_running > 1_000 && strides > 1_000;
+    let Opened { behind_ready, behind_running, strides, rests } = opened.get();
+    let often = behind_ready > 1_000 && behind_running > 1_000 && strides > 1_000 && rests > 100;
     assert!(often, "the short way was seldom open: {:?}", opened.get());
 }
 
