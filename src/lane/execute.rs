@@ -45,6 +45,8 @@ pub(super) struct Execution<'a> {
     unread: u32,
     /// Runs after which it is read again: 1 unless they were quick.
     every: u32,
+    /// When the closure that runs has started, if it is timed.
+    timed: Option<Moment>,
 }
 
 impl<'a> Execution<'a> {
@@ -54,7 +56,7 @@ impl<'a> Execution<'a> {
         door: &'a Arc<Door<Closure>>,
         now: Moment,
     ) -> Self {
-        Self { staff, shared, door, seat: None, now, unread: 0, every: 1 }
+        Self { staff, shared, door, seat: None, now, unread: 0, every: 1, timed: None }
     }
 
     /// By a thread that counts alone.
@@ -80,7 +82,8 @@ impl<'a> Execution<'a> {
         match started {
             Started { work: Work::Closure(code), run: id, lane, attempt, admitted } => {
                 run.renew((id, lane, attempt), None);
-                self.run_closures(run, code, admitted.is_some(), place, stint)
+                self.timed = admitted.map(|_| self.now);
+                self.run_closures(run, code, place, stint)
             }
             started => self.run_batch(run, started, place, stint),
         }
@@ -91,7 +94,6 @@ impl<'a> Execution<'a> {
         &mut self,
         run: &mut Run,
         mut code: Closure,
-        mut timed: bool,
         place: &mut Option<Started<Closure>>,
         mut stint: Option<&mut Stint<'_>>,
     ) -> After {
@@ -101,17 +103,16 @@ impl<'a> Execution<'a> {
                 Err(code) => (caught::call(|| code.call(run)), None),
             };
             self.unread += 1;
-            if timed || self.unread >= self.every {
+            if self.timed.is_some() || self.unread >= self.every {
                 self.read_clock();
             }
             let slice = stint.as_deref_mut().and_then(|stint| stint.slice(self.now, place));
             let next = match due {
-                Some(task) => self.finish_closure(run, came, Asked(task), timed, slice),
-                None => self.finish_closure(run, came, Fired, timed, slice),
+                Some(task) => self.finish_closure(run, came, Asked(task), slice),
+                None => self.finish_closure(run, came, Fired, slice),
             };
             match next {
-                // What is timed does not start by the short way.
-                Ok(next) => (code, timed) = (next, false),
+                Ok(next) => code = next,
                 Err(after) => return after,
             }
             if let Some(stint) = stint.as_deref_mut() {
@@ -230,27 +231,51 @@ impl<'a> Execution<'a> {
         run: &Run,
         came: Result<(), String>,
         due: D,
-        timed: bool,
         slice: Option<Slice<'_, Closure>>,
     ) -> Result<Closure, After> {
-        let slice = match slice {
-            Some(slice) if !timed && run.is_plain() && came.is_ok() => slice,
-            slice => return Err(self.finish(run, &end_of_closure(came), due, timed, slice)),
+        let timed = self.timed;
+        let mut slice = match slice {
+            Some(slice) if run.is_plain() && came.is_ok() => slice,
+            slice => {
+                let end = end_of_closure(came);
+                return Err(self.finish(run, &end, due, timed.is_some(), slice));
+            }
         };
-        match self.shared.stride(run.session(), run.id(), &slice, self.now, self.seat) {
+        match self.shared.stride(run.session(), run.id(), &mut slice, self.now, self.seat) {
             Ok(Strode::On(next)) => {
+                self.was_timed(timed);
                 due.tell(run, self.shared, ran(run.id()));
+                self.timed = slice.admitted.map(|admitted| self.time(admitted));
                 Ok(next)
             }
             Ok(Strode::Over) => {
+                self.was_timed(timed);
                 due.tell(run, self.shared, ran(run.id()));
                 self.shared.book_last_closure(self.seat);
                 Err(After::Over { slot: SlotState::Held, ticket: None })
             }
             Err(locked) => {
                 let end = End::Done(None);
-                Err(self.finish_locked(run, locked, &end, due, timed, Some(slice)))
+                Err(self.finish_locked(run, locked, &end, due, timed.is_some(), Some(slice)))
             }
+        }
+    }
+
+    /// A closure that is timed starts: with a reading of its own.
+    #[cold]
+    fn time(&mut self, admitted: Moment) -> Moment {
+        if self.unread > 0 {
+            self.read_clock();
+        }
+        self.wait_is_over(Some(admitted));
+        self.now
+    }
+
+    /// A closure that started then has ended now, if it is timed.
+    #[inline]
+    fn was_timed(&self, started: Option<Moment>) {
+        if let Some(started) = started {
+            self.door.run.record(self.now.since(started));
         }
     }
 

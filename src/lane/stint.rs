@@ -74,7 +74,12 @@ impl<'a> Stint<'a> {
     ) -> Option<Slice<'s, Closure>> {
         let goes_on =
             self.runs < SLICE_RUNS && now.since(self.begun) < SLICE_TIME && has_room(self.door);
-        goes_on.then(|| Slice { ticket: self.ticket, run: self.ids.next(self.shared), next })
+        goes_on.then(|| Slice {
+            ticket: self.ticket,
+            run: self.ids.next(self.shared),
+            next,
+            admitted: None,
+        })
     }
 
     /// The next run has begun: this one.

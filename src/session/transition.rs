@@ -115,7 +115,7 @@ impl<C: Code> Shared<C> {
         &self,
         session: &'s Session<C>,
         run: RunId,
-        slice: &Slice<'_, C>,
+        slice: &mut Slice<'_, C>,
         now: Moment,
         seat: Option<&Seat>,
     ) -> Result<Strode<C>, Locked<'s, C>> {
@@ -156,7 +156,8 @@ impl<C: Code> Shared<C> {
         let mut locked = session.lock();
         let cap = self.closure_cap.load(Ordering::Relaxed);
         if self.is_quiet()
-            && let Ok(landed) = locked.machine.queue_behind(code, (lane, priority), cap)
+            && let Ok(landed) =
+                locked.machine.queue_behind(code, (lane, priority), cap, || self.now())
         {
             locked.leaves_readers_alone();
             return Ok(landed);

@@ -304,11 +304,16 @@ impl<C: Code> Machine<C> {
     #[inline]
     fn push_closure(&mut self, code: C, lane: LaneId, priority: Priority, cx: &Cx<'_>) {
         if self.is_timed(&code) {
-            #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
-            let number = self.accepted as u32;
-            self.sample = Some(super::Sample { number, admitted: cx.now });
+            self.time_next(cx.now);
         }
         self.append_closure(code, lane, priority, cx.now);
+    }
+
+    /// The next closure is timed, from now on.
+    pub(super) fn time_next(&mut self, admitted: Moment) {
+        #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        let number = self.accepted as u32;
+        self.sample = Some(super::Sample { number, admitted });
     }
 
     /// The last place in the backlog.

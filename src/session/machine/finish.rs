@@ -64,11 +64,13 @@ pub(crate) struct Slice<'a, C> {
     pub(crate) run: RunId,
     /// Where the next run goes, if there is one: it is made in place.
     pub(crate) next: &'a mut Option<Started<C>>,
+    /// When a closure that starts by the short way was admitted, if it is timed.
+    pub(crate) admitted: Option<Moment>,
 }
 
 impl<C> Slice<'_, C> {
     pub(crate) fn lend(&mut self) -> Slice<'_, C> {
-        Slice { ticket: self.ticket, run: self.run, next: self.next }
+        Slice { ticket: self.ticket, run: self.run, next: self.next, admitted: None }
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Most of what a transition settles, weighs and tells is not there: no extra state, and so no
 //! window, `ttl`, deadline, retry or steer; nobody who listens; an open door. What is left of an
-//! admission, and of an end with the next start, are these two steps. They do what `admit_closure`
-//! and `finish` would do; where there is anything else to think of, they change nothing and say so.
+//! admission, and of an end with the next start or with rest, are these two steps. They do what
+//! `admit_closure` and `finish` would do; where there is anything else to think of, they change
+//! nothing and say so.
 
 use super::finish::Slice;
 use super::{Machine, Phase};
@@ -28,13 +29,17 @@ impl<C: Code> Machine<C> {
         code: &mut Option<C>,
         (lane, priority): (LaneId, Priority),
         cap: u32,
+        now: impl FnOnce() -> Moment,
     ) -> Result<Landed, TheLongWay> {
         let same = self.waiting[priority as usize];
         let busy = self.phase == Phase::Running || (self.phase == Phase::Ready && same > 0);
         // All that waits is in the backlog, and some of it may be messages: the long way counts.
         let position = self.waiting.iter().sum::<u32>();
-        if !busy || self.extra.is_some() || position >= cap || self.is_drawn() {
+        if !busy || self.extra.is_some() || position >= cap {
             return Err(TheLongWay);
+        }
+        if self.is_drawn() {
+            self.time_next(now());
         }
         let code = code.take().expect("the caller has a closure");
         self.append_closure(code, lane, priority, Moment::START);
@@ -47,7 +52,7 @@ impl<C: Code> Machine<C> {
     pub(crate) fn stride(
         &mut self,
         run: RunId,
-        slice: &Slice<'_, C>,
+        slice: &mut Slice<'_, C>,
         now: Moment,
     ) -> Result<Strode<C>, TheLongWay> {
         let tag = slice.ticket.tag;
@@ -60,13 +65,11 @@ impl<C: Code> Machine<C> {
         }
         let Some(entry) = self.backlog.front() else { return self.come_to_rest() };
         let (number, priority) = (entry.number, entry.priority());
-        // P2: what starts out of order is for the long way to count, and what is timed starts with a
-        // reading of the clock.
+        // P2: what starts out of order is for the long way to count.
         let in_order = number.wrapping_sub(self.started) <= u32::MAX / 2;
-        let timed = self.sample.is_some_and(|sample| sample.number == number);
         let Item::Closure(code) = &entry.item else { return Err(TheLongWay) };
         let later = self.waiting[tag.priority as usize..].iter().all(|n| *n == 0);
-        if !in_order || timed || later || entry.lane != tag.lane {
+        if !in_order || later || entry.lane != tag.lane {
             return Err(TheLongWay);
         }
         if let Held::Closure(kept) = &live.held {
@@ -81,6 +84,7 @@ impl<C: Code> Machine<C> {
         self.settled += 1;
         self.started = number;
         self.waiting[priority as usize] -= 1;
+        slice.admitted = self.admission_of(number);
         let code = self.backlog.pop_closure();
         debug_assert!(self.balances(), "P4: accepted = settled + pending");
         Ok(Strode::On(code))

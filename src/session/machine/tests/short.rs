@@ -204,7 +204,7 @@ impl Life {
         self.standings.extend(standing.clone().map(|standing| (standing, priority)));
         let mut code = Some(Closure(self.fired, standing));
         let (place, cap) = ((lane, priority), cx.closure_cap);
-        if self.is_short() && self.machine.queue_behind(&mut code, place, cap).is_ok() {
+        if self.is_short() && self.machine.queue_behind(&mut code, place, cap, || cx.now).is_ok() {
             assert!(code.is_none());
             self.fired += 1;
             match self.machine.phase() {
@@ -282,16 +282,18 @@ impl Life {
         let cx = self.world.quiet();
         let mut place = None;
         let next = RunId::new(self.runs + 1);
-        let slice = slice.then_some(Slice { ticket: &ticket, run: next, next: &mut place });
-        if let (true, true, Some(slice)) = (self.is_short(), done, &slice)
+        let whole = Slice { ticket: &ticket, run: next, next: &mut place, admitted: None };
+        let mut slice = slice.then_some(whole);
+        if let (true, true, Some(slice)) = (self.is_short(), done, &mut slice)
             && let Ok(strode) = self.machine.stride(run, slice, cx.now)
         {
             self.ended.push(Some((Outcome::Done, SlotState::Held)));
             match strode {
                 Strode::On(code) => {
+                    let admitted = slice.admitted;
                     self.opened.strides += 1;
                     let (work, lane) = (Work::Closure(code), ticket.tag.lane);
-                    place = Some(Started { run: next, work, lane, attempt: 1, admitted: None });
+                    place = Some(Started { run: next, work, lane, attempt: 1, admitted });
                 }
                 Strode::Over => self.opened.rests += 1,
             }
@@ -393,8 +395,9 @@ fn p2_the_short_way_is_shut_for_what_is_older_than_what_has_started() {
         life.machine.started = started;
         let (run, ticket) = life.run.expect("it runs");
         let mut place = None;
-        let slice = Slice { ticket: &ticket, run: RunId::new(2), next: &mut place };
-        let way = life.machine.stride(run, &slice, life.world.now);
+        let (run2, next) = (RunId::new(2), &mut place);
+        let mut slice = Slice { ticket: &ticket, run: run2, next, admitted: None };
+        let way = life.machine.stride(run, &mut slice, life.world.now);
         assert_eq!(way.map(|_| ()), if open { Ok(()) } else { Err(TheLongWay) });
     }
 }

@@ -93,7 +93,7 @@ impl Desk {
         let mut started = None;
         let slice = ticket.as_ref().map(|ticket| {
             let run = RunId::new(self.runs + 1);
-            Slice { ticket, run, next: &mut started }
+            Slice { ticket, run, next: &mut started, admitted: None }
         });
         let (next, finished) = self.machine.finish(RunId::new(run), end, slice, &self.world.cx());
         let Finished::Ended(ended) = finished else {
