@@ -250,8 +250,9 @@ impl<'a> Execution<'a> {
             }
             Ok(Strode::Over) => {
                 self.was_timed(timed);
+                self.shared.count_closure(self.seat);
                 due.tell(run, self.shared, ran(run.id()));
-                self.shared.book_last_closure(self.seat);
+                self.shared.give_last();
                 Err(After::Over { slot: SlotState::Held, ticket: None })
             }
             Err(locked) => {

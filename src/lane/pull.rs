@@ -8,7 +8,7 @@ use super::redeem::{Redeemed, redeem};
 use super::staff::Seat;
 use crate::model::RunId;
 use crate::run::{Closure, Home, Run};
-use crate::session::{Claimed, Door, SlotState, Started, Work};
+use crate::session::{Door, SlotState, Started, Work};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::sync::on::{Thread, acting_as};
@@ -40,8 +40,8 @@ impl Port {
     fn redeem(self: &Arc<Self>, door: &Arc<Door<Closure>>, mut seat: Seat) -> Pulled {
         let id = RunId::new(self.shared.draw_run_ids(1).start);
         let ear = self.expect(id);
-        let Redeemed { session, now, claimed, .. } = redeem(&self.shared, door, id, Some(ear));
-        let Claimed::Run(started) = claimed else {
+        let Redeemed { session, now, started, .. } = redeem(&self.shared, door, id, Some(ear));
+        let Some(started) = started else {
             self.free(door, SlotState::Held);
             self.forget(id);
             return Pulled::Misfit;

@@ -2,7 +2,7 @@
 
 use crate::model::RunId;
 use crate::run::{Closure, Session, Shared};
-use crate::session::{Claimed, Door, Tag, Ticket, Ticketed, Watch};
+use crate::session::{Door, Started, Tag, Ticket, Ticketed, Watch};
 use crate::sync::Arc;
 use crate::time::Moment;
 
@@ -11,7 +11,8 @@ pub(super) struct Redeemed {
     pub(super) session: Arc<Session>,
     pub(super) ticket: Ticketed,
     pub(super) now: Moment,
-    pub(super) claimed: Claimed<Closure>,
+    /// Nothing if it no longer fits: it is discarded.
+    pub(super) started: Option<Started<Closure>>,
 }
 
 /// Takes the ticket out and claims its session for a run of this id. A port's run is watched.
@@ -37,15 +38,16 @@ pub(super) fn redeem(
         inbox: door.inbox(),
         deadline: door.deadline(),
     };
-    let claimed = shared.transition(&session, now, |m, cx| {
-        let (next, claimed) = match watch {
-            Some(watch) => m.claim_watched(&ticket, id, watch, cx),
-            None => m.claim(&ticket, id, cx),
+    let mut started = None;
+    shared.transition(&session, now, |m, cx| {
+        let next = match watch {
+            Some(watch) => m.claim_watched(&ticket, id, watch, &mut started, cx),
+            None => m.claim(&ticket, id, &mut started, cx),
         };
-        if let Claimed::Run(started) = &claimed {
-            shared.begins(&session, started.run);
+        if started.is_some() {
+            shared.begins(&session, id);
         }
-        (next, claimed)
+        (next, ())
     });
-    Redeemed { session, ticket, now, claimed }
+    Redeemed { session, ticket, now, started }
 }

@@ -9,7 +9,7 @@ use super::staff::Retired;
 use super::stint::{RunIds, Stint};
 use crate::model::RunId;
 use crate::run::{Closure, Home, Run, Shared};
-use crate::session::{Claimed, Door, Found, Open, Owed, Side, Started, Tag, Ticketed, Woken};
+use crate::session::{Door, Found, Open, Owed, Side, Started, Tag, Ticketed, Woken};
 use crate::sync::Arc;
 use crate::sync::on::{Thread, become_kind, confine};
 use crate::time::Moment;
@@ -122,35 +122,32 @@ impl Worker {
     /// Redeems the ticket that the gate has promised: discards a misfit, or runs a slice.
     fn take_ticket(&mut self) -> Slot {
         let id = self.ids.next(&self.shared);
-        let Redeemed { session, ticket, now, claimed } = redeem(&self.shared, &self.door, id, None);
-        match claimed {
-            Claimed::Misfit => Slot::Mine,
-            Claimed::Run(started) => {
-                self.ids.use_up();
-                let home = self.home.take().unwrap_or_else(|| Home {
-                    shared: Arc::clone(&self.shared),
-                    crew: Arc::clone(&self.staff.crew),
-                });
-                let mut run = Run::new(home, session, self.door.id);
-                let slot = self.slice(&mut run, started, &ticket, now);
-                self.home = Some(run.home());
-                slot
-            }
+        let Redeemed { session, ticket, now, started } = redeem(&self.shared, &self.door, id, None);
+        if started.is_none() {
+            return Slot::Mine;
         }
+        self.ids.use_up();
+        let home = self.home.take().unwrap_or_else(|| Home {
+            shared: Arc::clone(&self.shared),
+            crew: Arc::clone(&self.staff.crew),
+        });
+        let mut run = Run::new(home, session, self.door.id);
+        let slot = self.slice(&mut run, started, &ticket, now);
+        self.home = Some(run.home());
+        slot
     }
 
     /// Runs of one session, one after the other, until the slice is over.
     fn slice(
         &mut self,
         run: &mut Run,
-        started: Started<Closure>,
+        mut place: Option<Started<Closure>>,
         ticket: &Ticketed,
         begun: Moment,
     ) -> Slot {
         let Self { staff, shared, door, ids, seat, .. } = self;
         let mut stint = Stint::new(ticket, shared, door, ids, begun);
         let mut execution = Execution::new(staff, shared, door, begun).seated(seat.as_ref());
-        let mut place = Some(started);
         while place.is_some() {
             match execution.run(run, &mut place, Some(&mut stint)) {
                 After::Over { ticket: Some(tag), .. } => {

@@ -55,8 +55,8 @@ pub(crate) use live::{Inbox, OpenCalls, Regained, SlotState};
 #[cfg(feature = "journal")]
 pub(crate) use machine::{Back, LastRun};
 pub(crate) use machine::{
-    Claimed, Door as Open, End, EndRun, Ended, Finished, Halted, Origin, Slice, Started, Strode,
-    Take, Taken, Ticketed, Work,
+    Door as Open, End, EndRun, Ended, Finished, Halted, Origin, Slice, Started, Strode, Take,
+    Taken, Ticketed, Work,
 };
 pub use machine::{Verdict, Withdrawn};
 pub(crate) use next::{Landed, NotAdmitted, Tag};

@@ -290,17 +290,18 @@ impl<C: Code> Shared<C> {
         }
     }
 
-    /// The same of the last one: nothing of its session is left to tell a drain of it.
+    /// Room for one more, once the last closure of a session has been counted and told: a drain may
+    /// wait for it.
     #[inline]
-    pub(crate) fn book_last_closure(&self, seat: Option<&Seat>) {
-        self.count_closure(seat);
+    pub(crate) fn give_last(&self) {
         self.pending.give(1);
         self.nudge_drain();
     }
 
+    /// A closure ran to its end.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "two additions of each closure")]
-    fn count_closure(&self, seat: Option<&Seat>) {
+    pub(crate) fn count_closure(&self, seat: Option<&Seat>) {
         let (done, ran) = (Count::Run(Outcome::Done), Count::Fate(Fate::Ran));
         match seat {
             Some(seat) => {

@@ -20,21 +20,16 @@ pub(crate) enum Work<C> {
     Messages(Batch),
 }
 
-/// A run that has begun.
+/// A run that has begun. The work first, as in a queue: what is copied in other pieces than it was
+/// written in stalls the processor.
+#[repr(C)]
 pub(crate) struct Started<C> {
-    pub(crate) run: RunId,
     pub(crate) work: Work<C>,
+    pub(crate) run: RunId,
     pub(crate) lane: LaneId,
     pub(crate) attempt: u32,
     /// When the work was admitted, if it is timed.
     pub(crate) admitted: Option<Moment>,
-}
-
-/// What a ticket was good for.
-pub(crate) enum Claimed<C> {
-    Run(Started<C>),
-    /// It no longer fits: withdrawn, expired, another lane's turn. The worker discards it.
-    Misfit,
 }
 
 /// The ticket that a worker holds, and what it needs to know about its lane.
@@ -51,24 +46,27 @@ pub(crate) struct Ticketed {
 }
 
 impl<C: Code> Machine<C> {
-    /// Redeems a ticket. The run's id is drawn before, and used only if there is a run.
+    /// Redeems a ticket: what has started goes to `place`. There is nothing if the ticket no longer
+    /// fits: withdrawn, expired, another lane's turn. The run's id is drawn before, and used only if
+    /// there is a run.
     #[inline]
     pub(crate) fn claim(
         &mut self,
         ticket: &Ticketed,
         run: RunId,
+        place: &mut Option<Started<C>>,
         cx: &Cx<'_>,
-    ) -> (Next<C>, Claimed<C>) {
+    ) -> Next<C> {
         self.tickets.remove(ticket.tag);
         if cx.door == Door::Closed {
             // Nothing starts any more. The close comes here too; whoever is first returns it all.
-            return (self.close(Cause::Close, cx).0, Claimed::Misfit);
+            return self.close(Cause::Close, cx).0;
         }
         let mut next = Next::nothing();
         self.settle(cx, &mut next);
         if !self.fits(ticket.tag, cx) {
             self.rest(cx, &mut next);
-            return (next, Claimed::Misfit);
+            return next;
         }
         if cx.listening {
             let wait = ticket.issued.map_or(Duration::ZERO, |at| cx.now.since(at));
@@ -78,9 +76,8 @@ impl<C: Code> Machine<C> {
                 notes.push(Note::WaitExceeded { tag, wait });
             }
         }
-        let mut place = None;
-        self.start(run, ticket, &mut place, cx, &mut next);
-        (next, place.map_or(Claimed::Misfit, Claimed::Run))
+        self.start(run, ticket, place, cx, &mut next);
+        next
     }
 
     /// A claim for a port, which hears of steers and stops of the run from its first moment on.
@@ -89,13 +86,14 @@ impl<C: Code> Machine<C> {
         ticket: &Ticketed,
         run: RunId,
         watch: Arc<dyn Watch>,
+        place: &mut Option<Started<C>>,
         cx: &Cx<'_>,
-    ) -> (Next<C>, Claimed<C>) {
-        let (next, claimed) = self.claim(ticket, run, cx);
-        if let Claimed::Run(Started { work: Work::Messages(_), .. }) = &claimed {
+    ) -> Next<C> {
+        let next = self.claim(ticket, run, place, cx);
+        if let Some(Started { work: Work::Messages(_), .. }) = place {
             self.companions().watch = Some(watch);
         }
-        (next, claimed)
+        next
     }
 
     /// Whether a ticket like this could become a run now.

@@ -19,7 +19,7 @@ mod windows;
 mod tests;
 
 pub(crate) use admit::Origin;
-pub(crate) use claim::{Claimed, Started, Ticketed, Work};
+pub(crate) use claim::{Started, Ticketed, Work};
 pub(crate) use finish::{End, Ended, Finished, Slice};
 #[cfg(feature = "journal")]
 pub(crate) use recover::{Back, LastRun};

@@ -11,8 +11,8 @@ use crate::session::backlog::{Code, Kept};
 use crate::session::cell::{Cell, Standing};
 use crate::session::live::{Inbox, SlotState};
 use crate::session::machine::{
-    Claimed, Cx, Door, End, Finished, Machine, Origin, Phase, Slice, Started, Strode, TheLongWay,
-    Ticketed, Work,
+    Cx, Door, End, Finished, Machine, Origin, Phase, Slice, Started, Strode, TheLongWay, Ticketed,
+    Work,
 };
 use crate::session::next::{Next, Tag};
 use crate::sync::Arc;
@@ -115,16 +115,15 @@ struct Life {
     ended: Vec<Option<(Outcome, SlotState)>>,
     /// A run that was fenced.
     gone: Option<(RunId, Ticketed)>,
-    opened: Opened,
+    /// How often each short way was open.
+    opened: [u32; 4],
 }
 
-/// How often the short way was open.
-#[derive(Clone, Copy, Debug, Default)]
-struct Opened {
-    behind_ready: u32,
-    behind_running: u32,
-    strides: u32,
-    rests: u32,
+enum Way {
+    BehindReady,
+    BehindRunning,
+    Stride,
+    Rest,
 }
 
 impl Life {
@@ -148,7 +147,7 @@ impl Life {
             started: Vec::new(),
             ended: Vec::new(),
             gone: None,
-            opened: Opened::default(),
+            opened: [0; 4],
         }
     }
 
@@ -208,8 +207,8 @@ impl Life {
             assert!(code.is_none());
             self.fired += 1;
             match self.machine.phase() {
-                Phase::Running => self.opened.behind_running += 1,
-                _ => self.opened.behind_ready += 1,
+                Phase::Running => self.opened[Way::BehindRunning as usize] += 1,
+                _ => self.opened[Way::BehindReady as usize] += 1,
             }
             return;
         }
@@ -243,9 +242,10 @@ impl Life {
         let warning = std::time::Duration::from_secs(2);
         let ticket = Ticketed { tag, issued: None, warning, inbox: Inbox::Open, deadline: None };
         let cx = self.world.quiet();
-        let (next, claimed) = self.machine.claim(&ticket, RunId::new(self.runs + 1), &cx);
+        let mut place = None;
+        let next = self.machine.claim(&ticket, RunId::new(self.runs + 1), &mut place, &cx);
         self.take(&next);
-        if let Claimed::Run(started) = claimed {
+        if let Some(started) = place {
             self.begun(&started, ticket);
         }
     }
@@ -291,11 +291,11 @@ impl Life {
             match strode {
                 Strode::On(code) => {
                     let admitted = slice.admitted;
-                    self.opened.strides += 1;
+                    self.opened[Way::Stride as usize] += 1;
                     let (work, lane) = (Work::Closure(code), ticket.tag.lane);
                     place = Some(Started { run: next, work, lane, attempt: 1, admitted });
                 }
-                Strode::Over => self.opened.rests += 1,
+                Strode::Over => self.opened[Way::Rest as usize] += 1,
             }
         } else {
             let error = "planned".into();
@@ -336,7 +336,7 @@ impl World {
 #[test]
 fn the_short_way_does_what_the_long_way_does() {
     let config = Config { cases: 500, failure_persistence: None, ..Config::default() };
-    let opened = std::cell::Cell::new(Opened::default());
+    let opened = std::cell::Cell::new([0; 4]);
     let lives = prop::collection::vec(step(), 1..200);
     let came = TestRunner::new(config).run(&lives, |steps| {
         let (mut short, mut long) = (Life::new(true), Life::new(false));
@@ -345,17 +345,14 @@ fn the_short_way_does_what_the_long_way_does() {
             long.live(step);
             prop_assert_eq!(short.told(), long.told(), "after {:?}", step);
         }
-        let (mut all, own) = (opened.get(), short.opened);
-        all.behind_ready += own.behind_ready;
-        all.behind_running += own.behind_running;
-        all.strides += own.strides;
-        all.rests += own.rests;
+        let mut all = opened.get();
+        all.iter_mut().zip(short.opened).for_each(|(all, own)| *all += own);
         opened.set(all);
         Ok(())
     });
     came.unwrap_or_else(|why| panic!("{why}"));
-    let Opened { behind_ready, behind_running, strides, rests } = opened.get();
-    let often = behind_ready > 1_000 && behind_running > 1_000 && strides > 1_000 && rests > 100;
+    let least = [1_000, 1_000, 1_000, 100];
+    let often = opened.get().iter().zip(least).all(|(opened, least)| *opened > least);
     assert!(often, "the short way was seldom open: {:?}", opened.get());
 }
 

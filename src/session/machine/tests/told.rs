@@ -4,9 +4,7 @@ use super::calls::failed;
 use super::desk::{Desk, Fired, Job};
 use super::spec::{collect, followup, ms, steer};
 use crate::model::{Cause, Drop, Fate, LaneId, Priority, RunId};
-use crate::session::machine::{
-    Claimed, Door, End, Finished, Machine, Origin, Phase, Ticketed, Verdict,
-};
+use crate::session::machine::{Door, End, Finished, Machine, Origin, Phase, Ticketed, Verdict};
 use crate::session::next::{Alarm, Next, Note, Tag};
 use crate::sync::Arc;
 use crate::time::Moment;
@@ -75,8 +73,9 @@ fn what_comes_to_a_crowded_lane_is_told_as_queued_though_it_is_its_sessions_firs
         assert_eq!(words(&next).len(), told, "{:?}", words(&next));
         if let Some(tag) = next.ticket {
             let ticket = ticket(tag, &desk);
-            let (_, claimed) = desk.machine.claim(&ticket, RunId::new(1), &desk.world.cx());
-            assert!(matches!(claimed, Claimed::Run(_)));
+            let (run, mut place) = (RunId::new(1), None);
+            let _ = desk.machine.claim(&ticket, run, &mut place, &desk.world.cx());
+            assert!(place.is_some());
         }
     }
 }
@@ -97,8 +96,9 @@ fn a_wait_in_the_lane_is_told_and_a_warning_said_only_beyond_the_limit() {
         desk.put(&followup());
         let ticket = ticket(desk.out[0], &desk);
         desk.pass(waited);
-        let (next, claimed) = desk.machine.claim(&ticket, RunId::new(1), &desk.world.cx());
-        assert!(matches!(claimed, Claimed::Run(_)));
+        let (run, mut place) = (RunId::new(1), None);
+        let next = desk.machine.claim(&ticket, run, &mut place, &desk.world.cx());
+        assert!(place.is_some());
         assert_eq!(words(&next), told);
     }
 }
@@ -150,8 +150,9 @@ fn p4_an_abandoned_closure_has_its_fate_whether_anybody_asks_or_not() {
     let mut machine = Machine::<Fired>::new(0);
     let tag = desk.fire_into(&mut machine).ticket.expect("it was idle");
     let run = RunId::new(7);
-    let (_, claimed) = machine.claim(&ticket(tag, &desk), run, &desk.world.cx());
-    assert!(matches!(claimed, Claimed::Run(_)));
+    let mut place = None;
+    let _ = machine.claim(&ticket(tag, &desk), run, &mut place, &desk.world.cx());
+    assert!(place.is_some());
     let (next, gone) = machine.abandon(run, Cause::Abandon, &desk.world.cx());
     assert!(gone.is_some() && machine.balances());
     assert_eq!(words(&next), ["closure 0 Ran in 7", "idle"]);

@@ -4,7 +4,7 @@ use super::calls::failed;
 use super::desk::{Back, Begun, Desk, Job};
 use super::spec::{Spec, ms};
 use crate::model::{Cause, RunId};
-use crate::session::machine::{Claimed, End, Finished, Phase, Slice, Started, Ticketed, Work};
+use crate::session::machine::{End, Finished, Phase, Slice, Started, Ticketed, Work};
 use crate::session::next::Tag;
 
 impl Desk {
@@ -48,14 +48,12 @@ impl Desk {
         let at = self.out.iter().position(|out| *out == tag).expect("the ticket is out");
         self.out.swap_remove(at);
         let (ticket, run) = (self.ticketed(tag), RunId::new(self.runs + 1));
-        let (next, claimed) = self.machine.claim(&ticket, run, &self.world.cx());
-        let begun = match claimed {
-            Claimed::Run(started) => {
-                self.runs += 1;
-                Some(self.begun(&started, tag))
-            }
-            Claimed::Misfit => None,
-        };
+        let mut place = None;
+        let next = self.machine.claim(&ticket, run, &mut place, &self.world.cx());
+        let begun = place.map(|started| {
+            self.runs += 1;
+            self.begun(&started, tag)
+        });
         self.act(next);
         begun
     }
