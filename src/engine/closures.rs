@@ -155,9 +155,10 @@ pub(super) fn task<T: Clone + Send + 'static>(
     session: &Arc<Session>,
     code: impl FnOnce(&Run) -> T + Send + 'static,
 ) -> Result<Receipt<T>, Refused<()>> {
-    let job = Arc::new(Job::new(code, Arc::clone(&session.key), session.serial));
+    let job = Arc::new(Job::new(code, session.serial));
     let mut code = Some(Closure::task(Arc::clone(&job) as Arc<_>));
     let landed = admit(shared, door, session, &mut code)?;
     let priority = Priority::Normal;
-    Ok(Receipt { pending: job, cell: None, session: None, landed, priority, came_back: None })
+    let key = Some(Arc::clone(&session.key));
+    Ok(Receipt { pending: job, key, session: None, landed, priority, came_back: None })
 }

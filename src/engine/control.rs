@@ -92,8 +92,8 @@ impl Engine {
             return Withdrawn::Settled;
         };
         let now = shared.now();
-        if let Some(cell) = &receipt.cell {
-            return shared.transition(&session, now, |m, cx| m.withdraw(cell, cx));
+        if let Some(cell) = receipt.cell() {
+            return shared.transition(&session, now, |m, cx| m.withdraw(&cell, cx));
         }
         let answer = shared.transition(&session, now, |m, cx| {
             m.withdraw_closure(receipt.pending.standing(), receipt.priority, cx)

@@ -353,8 +353,8 @@ impl Asked {
 
     /// Only a hint: one that starts just now starts after this tick, and stands for it.
     fn runs(&self) -> bool {
-        let Self::Accepted(Receipt { cell: Some(cell), .. }) = self else { return false };
-        cell.standing.place() == Place::Started
+        let Self::Accepted(receipt) = self else { return false };
+        receipt.pending.standing().place() == Place::Started
     }
 }
 

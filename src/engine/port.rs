@@ -214,7 +214,7 @@ mod tests {
 
     /// Whoever waits for its fate.
     fn watchers(receipt: &Receipt) -> usize {
-        receipt.cell.as_ref().expect("a message has one").telling.watchers()
+        receipt.cell().expect("a message has one").telling.watchers()
     }
 
     #[test]

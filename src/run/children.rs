@@ -128,10 +128,10 @@ impl Run {
             return Err(Refused::told(&self.shared, message, Reason::Full, detail));
         }
         let receipt = self.spawn_detached(message).inspect_err(|_| children.give_place())?;
-        match &receipt.cell {
+        match receipt.cell() {
             Some(cell) => {
                 let session = self.shared.table.session_shared(&cell.message.key);
-                children.add(session, Arc::clone(cell));
+                children.add(session, cell);
             }
             None => children.give_place(),
         }

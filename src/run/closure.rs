@@ -75,13 +75,12 @@ impl Code for Closure {
 pub(crate) struct Job<F, T> {
     standing: Standing,
     telling: Telling<T, F>,
-    pub(crate) key: Arc<str>,
     pub(crate) serial: u64,
 }
 
 impl<F, T> Job<F, T> {
-    pub(crate) fn new(code: F, key: Arc<str>, serial: u64) -> Self {
-        Self { standing: Standing::default(), telling: Telling::of(code), key, serial }
+    pub(crate) fn new(code: F, serial: u64) -> Self {
+        Self { standing: Standing::default(), telling: Telling::of(code), serial }
     }
 }
 
@@ -134,10 +133,6 @@ where
 
     fn id(&self) -> MessageId {
         MessageId::made(self.serial, self.standing.number())
-    }
-
-    fn key(&self) -> &Arc<str> {
-        &self.key
     }
 
     fn serial(&self) -> u64 {

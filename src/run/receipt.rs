@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Session;
-use crate::model::{Fallback, MessageId, Reply, RunId, Settled, WaitError};
+use crate::model::{Fallback, Message, MessageId, Reply, RunId, Settled, WaitError};
 use crate::session::{Cell, Landed, Place, Standing, Telling, Watch, Watched};
 use crate::sync::on::{Thread, kind};
 use crate::sync::{Arc, oneshot};
@@ -16,10 +16,21 @@ pub(crate) trait Pending<T>: Watched {
     /// Blocks for its fate, at most until `until`.
     fn wait(&self, until: Option<Instant>) -> Option<Settled<T>>;
     fn id(&self) -> MessageId;
-    fn key(&self) -> &Arc<str>;
+    /// The key of a message. A closure has none of its own: its receipt knows it.
+    fn key(&self) -> Option<&Arc<str>> {
+        None
+    }
     /// Serial number of its session.
     fn serial(&self) -> u64;
     fn standing(&self) -> &Standing;
+    /// The message itself, if this is one.
+    fn message(&self) -> Option<&Message> {
+        None
+    }
+    /// The same, so that it can be withdrawn.
+    fn cell(self: Arc<Self>) -> Option<Arc<Cell>> {
+        None
+    }
     /// Tells a closure's receipt that it was withdrawn, and drops the host's code. A message is
     /// told by its session.
     fn withdrawn(&self) {}
@@ -38,8 +49,8 @@ impl Pending<Reply> for Cell {
         Cell::id(self)
     }
 
-    fn key(&self) -> &Arc<str> {
-        &self.message.key
+    fn key(&self) -> Option<&Arc<str>> {
+        Some(&self.message.key)
     }
 
     fn serial(&self) -> u64 {
@@ -48,6 +59,14 @@ impl Pending<Reply> for Cell {
 
     fn standing(&self) -> &Standing {
         &self.standing
+    }
+
+    fn message(&self) -> Option<&Message> {
+        Some(&self.message)
+    }
+
+    fn cell(self: Arc<Self>) -> Option<Arc<Cell>> {
+        Some(self)
     }
 }
 
@@ -83,8 +102,8 @@ impl Pending<Reply> for Settling {
         self.id.clone()
     }
 
-    fn key(&self) -> &Arc<str> {
-        &self.key
+    fn key(&self) -> Option<&Arc<str>> {
+        Some(&self.key)
     }
 
     fn serial(&self) -> u64 {
@@ -112,8 +131,8 @@ impl Watched for Settling {
 #[must_use = "the receipt is the only way to learn of the fate, short of events"]
 pub struct Receipt<T = Reply> {
     pub(crate) pending: Arc<dyn Pending<T>>,
-    /// Set for a message, so that it can be withdrawn.
-    pub(crate) cell: Option<Arc<Cell>>,
+    /// Set for a closure: who submits counts the references to the key, and no worker.
+    pub(crate) key: Option<Arc<str>>,
     /// Set for a closure without a key: no table finds its session.
     pub(crate) session: Option<Arc<Session>>,
     pub(crate) landed: Landed,
@@ -136,7 +155,7 @@ impl<T> Clone for Receipt<T> {
     fn clone(&self) -> Self {
         Self {
             pending: Arc::clone(&self.pending),
-            cell: self.cell.clone(),
+            key: self.key.clone(),
             session: self.session.clone(),
             landed: self.landed,
             priority: self.priority,
@@ -165,14 +184,23 @@ impl<T> Receipt<T> {
     /// Its session key; "" for a closure without one.
     #[must_use]
     pub fn key(&self) -> &str {
-        self.pending.key()
+        self.shared_key()
+    }
+
+    pub(super) fn shared_key(&self) -> &Arc<str> {
+        let key = self.key.as_ref().or_else(|| self.pending.key());
+        key.expect("a message has a key, and a closure's receipt")
     }
 
     /// The message as it was submitted. A parked one can be submitted anew. None for a closure,
     /// and for the first receipt of a [`Refused`](super::Refused) duplicate whose fate is known.
     #[must_use]
-    pub fn message(&self) -> Option<&crate::model::Message> {
-        self.cell.as_deref().map(|cell| &*cell.message)
+    pub fn message(&self) -> Option<&Message> {
+        self.pending.message()
+    }
+
+    pub(crate) fn cell(&self) -> Option<Arc<Cell>> {
+        Arc::clone(&self.pending).cell()
     }
 
     /// Where it landed.
@@ -210,8 +238,7 @@ impl Receipt {
     pub(crate) fn of(cell: &Arc<Cell>, landed: Landed) -> Self {
         let pending: Arc<dyn Pending<_>> = Arc::clone(cell) as Arc<_>;
         let priority = cell.message.priority;
-        let (cell, session, came_back) = (Some(Arc::clone(cell)), None, None);
-        Self { pending, cell, session, landed, priority, came_back }
+        Self { pending, key: None, session: None, landed, priority, came_back: None }
     }
 
     /// The same receipt for a message that settled so, without the message. P9: whoever remembers
@@ -220,11 +247,11 @@ impl Receipt {
         let (standing, telling) = (Standing::default(), Telling::<Reply>::default());
         standing.put(Place::Settled);
         telling.tell(settled);
-        let (id, key) = (self.id(), Arc::clone(self.pending.key()));
+        let (id, key) = (self.id(), Arc::clone(self.shared_key()));
         let serial = self.pending.serial();
         let pending = Arc::new(Settling { id, key, serial, standing, telling });
         let (landed, priority, came_back) = (self.landed, self.priority, self.came_back.clone());
-        Self { pending, cell: None, session: None, landed, priority, came_back }
+        Self { pending, key: None, session: None, landed, priority, came_back }
     }
 }
 

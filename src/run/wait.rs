@@ -89,7 +89,7 @@ impl Run {
             return Err(WaitError::WouldDeadlock(cycle));
         }
         let from = Stop { serial: self.session.serial, key: Arc::clone(&self.session.key) };
-        let to = Stop { serial: receipt.pending.serial(), key: Arc::clone(receipt.pending.key()) };
+        let to = Stop { serial: receipt.pending.serial(), key: Arc::clone(receipt.shared_key()) };
         let begun = self.crew.waits.begin(self.id, &from, to);
         let edge = begun.map_err(WaitError::WouldDeadlock)?;
         self.lend_slot().inspect_err(|_| self.crew.waits.end(edge))?;
