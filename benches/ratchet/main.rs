@@ -102,10 +102,16 @@ fn plant(now: &Figures) -> Result<(), Failure> {
 
 /// Instructions of one operation of a row.
 fn instructions(what: &str, row: &str) -> Result<f64, Failure> {
-    let (once, twice) = (collected(what, row, N)?, collected(what, row, 2 * N)?);
+    let (once, twice) = (least(what, row, N)?, least(what, row, 2 * N)?);
     let difference = twice.checked_sub(once).ok_or("twice as many took less")?;
     #[allow(clippy::cast_precision_loss)]
     Ok(difference as f64 / N as f64)
+}
+
+/// The least of three counts: one in some twenty has a wait in it that takes longer.
+fn least(what: &str, row: &str, n: u64) -> Result<u64, Failure> {
+    let counts = [(); 3].map(|()| collected(what, row, n));
+    counts.into_iter().try_fold(u64::MAX, |least, count| Ok(least.min(count?)))
 }
 
 /// Instructions of a whole process.
