@@ -13,6 +13,9 @@ pub(super) trait Due {
     /// Whether telling it calls nothing of the host's: then the session's ticket may wait for it.
     const QUIET: bool = false;
 
+    /// Whether each of its runs is timed, and not one in so many.
+    const TIMED: bool = false;
+
     /// Said as soon as the session's lock is free, before another worker can tell of its next start.
     fn ended(&self, _run: &Run, _shared: &Shared, _finished: &Finished, _now: Moment) {}
 
@@ -53,6 +56,8 @@ pub(super) struct Handled {
 }
 
 impl Due for Handled {
+    const TIMED: bool = true;
+
     fn ended(&self, run: &Run, shared: &Shared, finished: &Finished, now: Moment) {
         run.transcribe_end(self.reply.as_ref(), finished, now);
         // P11: what has its fate does not come back.

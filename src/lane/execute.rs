@@ -153,7 +153,7 @@ impl<'a> Execution<'a> {
             End::Done(reply) => reply.clone(),
             _ => None,
         };
-        self.finish(run, end, Handled { batch, reply }, true, slice)
+        self.finish(run, end, Handled { batch, reply }, slice)
     }
 
     /// What waited has started, here or in the host's hands.
@@ -233,23 +233,21 @@ impl<'a> Execution<'a> {
         due: D,
         slice: Option<Slice<'_, Closure>>,
     ) -> Result<Closure, After> {
-        let timed = self.timed;
         let mut slice = match slice {
             Some(slice) if run.is_plain() && came.is_ok() => slice,
             slice => {
-                let end = end_of_closure(came);
-                return Err(self.finish(run, &end, due, timed.is_some(), slice));
+                return Err(self.finish(run, &end_of_closure(came), due, slice));
             }
         };
         match self.shared.stride(run.session(), run.id(), &mut slice, self.now, self.seat) {
             Ok(Strode::On(next)) => {
-                self.was_timed(timed);
+                self.was_timed();
                 due.tell(run, self.shared, ran(run.id()));
                 self.timed = slice.admitted.map(|admitted| self.time(admitted));
                 Ok(next)
             }
             Ok(Strode::Over) => {
-                self.was_timed(timed);
+                self.was_timed();
                 self.shared.count_closure(self.seat);
                 due.tell(run, self.shared, ran(run.id()));
                 self.shared.give_last();
@@ -257,12 +255,12 @@ impl<'a> Execution<'a> {
             }
             Err(locked) => {
                 let end = End::Done(None);
-                Err(self.finish_locked(run, locked, &end, due, timed.is_some(), Some(slice)))
+                Err(self.finish_locked(run, locked, &end, due, Some(slice)))
             }
         }
     }
 
-    /// A closure that is timed starts: with a reading of its own.
+    /// A closure that is timed starts: with a reading made since the one before it ended.
     #[cold]
     fn time(&mut self, admitted: Moment) -> Moment {
         if self.unread > 0 {
@@ -272,10 +270,10 @@ impl<'a> Execution<'a> {
         self.now
     }
 
-    /// A closure that started then has ended now, if it is timed.
+    /// A closure has ended. Its session may know an older start than that of one that is timed.
     #[inline]
-    fn was_timed(&self, started: Option<Moment>) {
-        if let Some(started) = started {
+    fn was_timed(&mut self) {
+        if let Some(started) = self.timed.take() {
             self.door.run.record(self.now.since(started));
         }
     }
@@ -287,11 +285,10 @@ impl<'a> Execution<'a> {
         run: &Run,
         end: &End,
         due: D,
-        timed: bool,
         slice: Option<Slice<'_, Closure>>,
     ) -> After {
         run.end_children(matches!(end, End::Done(_)));
-        self.finish_locked(run, run.session().lock(), end, due, timed, slice)
+        self.finish_locked(run, run.session().lock(), end, due, slice)
     }
 
     fn finish_locked<D: Due>(
@@ -300,7 +297,6 @@ impl<'a> Execution<'a> {
         locked: Locked<'_, Closure>,
         end: &End,
         due: D,
-        timed: bool,
         mut slice: Option<Slice<'_, Closure>>,
     ) -> After {
         if self.unread > 0 {
@@ -333,8 +329,10 @@ impl<'a> Execution<'a> {
                 After::Replaced
             }
             Finished::Ended(ended) => {
-                if timed {
+                if D::TIMED {
                     self.door.run.record(now.since(ended.started));
+                } else {
+                    self.was_timed();
                 }
                 self.shared.counters.add(Count::Run(ended.outcome), 1);
                 if let Some(fate) = ended.fate {

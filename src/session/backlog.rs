@@ -307,7 +307,8 @@ impl<C: Code> Backlog<C> {
         self.first.is_none() && self.rest.is_empty() && self.gaps == 0
     }
 
-    /// Nothing waits: a large buffer is given back, a small one stays until its session falls asleep.
+    /// Nothing waits: a large buffer is given back, a small one stays until its session falls asleep,
+    /// if it ever does.
     /// It begins at its front again, so that few of its cache lines are ever touched. P10.
     pub(crate) fn free(&mut self) {
         if !self.rest.is_empty() {

@@ -133,8 +133,8 @@ impl<C: Code> Shared<C> {
                 if session.goes_on(run.get(), slice.run.get()) != 0 {
                     self.count_double_run();
                 }
-                // Inside the lock: a drain that waits for the run that has just begun, which nobody
-                // can end before, has this one in its sum.
+                // Inside the lock: a drain that waits for the run that has just begun, which its worker
+                // cannot end before, has this one in its sum.
                 self.book_closure(seat);
                 locked.tells_run(slice.run);
                 Ok(Strode::On(code))

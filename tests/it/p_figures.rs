@@ -64,6 +64,36 @@ fn closures_that_share_a_reading_of_the_clock_are_timed_from_one_of_their_own() 
     near(measured.max, LONG_RUN);
 }
 
+/// It starts by the short way, behind a slow one that nobody timed, and ends a slice that has taken too long.
+#[test]
+fn a_closure_that_ends_its_slice_is_timed_from_its_own_start() {
+    const OWN: Duration = Duration::from_micros(10);
+    let config = Config::default().with_lane("main", 1);
+    let engine = Engine::builder(config).clock(ManualClock::new()).start().expect("it starts");
+    let fire = |engine: &Engine, work: Box<dyn FnOnce() + Send>| {
+        engine.fire("main", "k", move |_| work()).expect("there is room");
+    };
+    fire(&engine, Box::new(|| {}));
+    until("the first has run", || engine.stats().fate(Fate::Ran) == 1);
+    engine.pause("main").expect("it is there");
+    (1..15).for_each(|_| fire(&engine, Box::new(|| {})));
+    let clock = engine.clone();
+    fire(
+        &engine,
+        Box::new(move || {
+            // The seventeenth is drawn, as the first was.
+            let timed = clock.clone();
+            fire(&clock, Box::new(move || timed.advance(OWN)));
+            clock.advance(Duration::from_millis(2));
+        }),
+    );
+    engine.resume("main").expect("it is there");
+    until("they have run", || engine.stats().fate(Fate::Ran) == 17);
+    let measured = lane(&engine, "main").run;
+    assert_eq!(measured.count, 2);
+    near(measured.max, OWN);
+}
+
 #[test]
 fn counters_balance_and_sentinels_read_zero() {
     let bench = bench();

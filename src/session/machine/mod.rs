@@ -154,7 +154,7 @@ struct Sample {
 
 /// All state of one session.
 ///
-/// In the order of who touches it: the admission of a closure behind others the first cache line,
+/// In the order of who touches it: the admission of a closure behind others the first 64 bytes,
 /// a run that follows a run all but the last.
 #[repr(C)]
 pub(crate) struct Machine<C> {
@@ -166,7 +166,7 @@ pub(crate) struct Machine<C> {
     waiting: [u32; 3],
     /// The next admission number; all accepted so far. P4.
     accepted: u64,
-    /// Rank 2. Its buffer ends the first cache line.
+    /// Rank 2. Its buffer ends the first 64 bytes.
     backlog: Backlog<C>,
     /// The last admission number that started, for the sentinel of P2.
     started: u32,
