@@ -235,9 +235,7 @@ impl<'a> Execution<'a> {
     ) -> Result<Closure, After> {
         let mut slice = match slice {
             Some(slice) if run.is_plain() && came.is_ok() => slice,
-            slice => {
-                return Err(self.finish(run, &end_of_closure(came), due, slice));
-            }
+            slice => return Err(self.finish(run, &end_of_closure(came), due, slice)),
         };
         match self.shared.stride(run.session(), run.id(), &mut slice, self.now, self.seat) {
             Ok(Strode::On(next)) => {

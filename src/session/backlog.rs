@@ -369,6 +369,23 @@ mod tests {
     }
 
     #[test]
+    fn p10_at_rest_a_large_buffer_is_given_back_and_a_small_one_begins_at_its_front() {
+        let most = Backlog::<u64>::KEPT as u64;
+        // Not a whole turn of the buffer: it would begin in the middle.
+        for (n, stays) in [(most / 2 + 1, true), (most + 1, false)] {
+            let fill = |b: &mut Backlog<u64>| (0..=n).for_each(|k| b.push(entry(Item::Closure(k))));
+            let mut backlog = Backlog::new();
+            fill(&mut backlog);
+            backlog.free();
+            assert!((0..=n).all(|k| backlog.pop_closure() == k) && backlog.is_free());
+            backlog.free();
+            assert_eq!(backlog.rest.capacity() > 0, stays);
+            fill(&mut backlog);
+            assert_eq!(backlog.rest.as_slices().1.len(), 0, "it begins at its front");
+        }
+    }
+
+    #[test]
     fn one_entry_needs_no_buffer() {
         let mut backlog = Backlog::new();
         backlog.push(entry(Item::Closure(7)));

@@ -126,7 +126,6 @@ impl<C: Code> Shared<C> {
         match locked.machine.stride(run, slice, now) {
             Ok(Strode::Over) => {
                 session.ended(run.get());
-                drop(locked);
                 Ok(Strode::Over)
             }
             Ok(Strode::On(code)) => {

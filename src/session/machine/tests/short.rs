@@ -391,9 +391,8 @@ fn p2_the_short_way_is_shut_for_what_is_older_than_what_has_started() {
         life.live(Step::Claim);
         life.machine.started = started;
         let (run, ticket) = life.run.expect("it runs");
-        let mut place = None;
-        let (run2, next) = (RunId::new(2), &mut place);
-        let mut slice = Slice { ticket: &ticket, run: run2, next, admitted: None };
+        let (id, next) = (RunId::new(2), &mut None);
+        let mut slice = Slice { ticket: &ticket, run: id, next, admitted: None };
         let way = life.machine.stride(run, &mut slice, life.world.now);
         assert_eq!(way.map(|_| ()), if open { Ok(()) } else { Err(TheLongWay) });
     }
