@@ -91,7 +91,7 @@ pub(super) fn ready(
     match pushed {
         Ok(id) => Ok(Admission { id: Some(id), decision }),
         Err((cell, error)) => {
-            give_room(shared, cell.message.bytes() as u64);
+            give_room(shared, cell.bytes());
             Err((*cell.message, refused(&error)))
         }
     }

@@ -352,7 +352,7 @@ impl<'a> Returning<'a> {
     fn count(&self, cell: &Cell) {
         let shared = self.shared();
         shared.pending.take_all(1);
-        shared.bytes.take_all(cell.message.bytes() as u64);
+        shared.bytes.take_all(cell.bytes());
         shared.counters.add(Count::Accepted, 1);
         self.jots.takes_up(&cell.message);
     }

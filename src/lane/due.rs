@@ -2,7 +2,7 @@
 //!
 //! A type each, so that a fired closure does not pay for what only messages need.
 
-use crate::model::{Fate, Message, Outcome, Reply, Settled};
+use crate::model::{Fate, Outcome, Reply, Settled};
 use crate::run::{Run, Shared, Task};
 use crate::session::{Batch, Ended, Ending, Finished};
 use crate::sync::{Arc, caught};
@@ -68,14 +68,12 @@ impl Due for Handled {
     }
 
     fn weight(&self) -> (u64, u64) {
-        let bytes: usize = self.batch.iter().map(|cell| cell.message.bytes()).sum();
-        (u64::from(self.batch.len()), bytes as u64)
+        (u64::from(self.batch.len()), self.batch.iter().map(|cell| cell.bytes()).sum())
     }
 
     fn tell(mut self, run: &Run, shared: &Shared, told: Settled<()>) {
         for (idx, cell) in self.batch.iter().enumerate() {
-            let key = &run.session().key;
-            shared.report(&cell.id(), key, told.fate, || Message::clone(&cell.message));
+            shared.report(cell, &run.session().key, told.fate);
             // One run has one reply, and exactly one receipt of its batch has the lead.
             let lead = idx + 1 == self.batch.as_slice().len();
             let reply = if lead { self.reply.take() } else { None };

@@ -295,11 +295,10 @@ impl<C: Code> Backlog<C> {
     }
 
     /// Takes everything out.
-    pub(crate) fn take_all(&mut self) -> Vec<Entry<C>> {
-        let all = self.first.take().into_iter().chain(std::mem::take(&mut self.rest));
-        let live: Vec<_> = all.filter(|entry| !entry.item.gone()).collect();
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Entry<C>> + use<C> {
         (self.gaps, self.reserved, self.messages) = (0, 0, 0);
-        live
+        let all = self.first.take().into_iter().chain(std::mem::take(&mut self.rest));
+        all.filter(|entry| !entry.item.gone())
     }
 
     /// Whether it has no entry, not even a gap.

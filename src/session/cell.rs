@@ -162,6 +162,11 @@ impl Cell {
         }
     }
 
+    /// As limits count them.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.message.bytes() as u64
+    }
+
     /// When it may no longer start or be delivered.
     pub(crate) fn expires(&self) -> Option<Moment> {
         self.rare.as_ref()?.expires

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::backlog::Code;
+use super::cell::Cell;
 use super::machine::Door as Open;
 use super::shared::Shared;
 use crate::model::{Fate, Message, MessageId};
@@ -30,20 +31,19 @@ pub(crate) struct Reporting {
 
 impl<C: Code> Shared<C> {
     /// One line of the drain's report, if there is a drain.
-    pub(crate) fn report(
-        &self,
-        id: &MessageId,
-        key: &Arc<str>,
-        fate: Fate,
-        message: impl FnOnce() -> Message,
-    ) {
-        if self.open() == Open::Open {
-            return;
+    #[inline]
+    pub(crate) fn report(&self, cell: &Cell, key: &Arc<str>, fate: Fate) {
+        if self.open() != Open::Open {
+            self.report_now(cell, key, fate);
         }
+    }
+
+    #[cold]
+    fn report_now(&self, cell: &Cell, key: &Arc<str>, fate: Fate) {
         if let Some(report) = self.reporting.report.lock().as_mut() {
-            report.settled.push((id.clone(), Arc::clone(key), fate));
+            report.settled.push((cell.id(), Arc::clone(key), fate));
             if fate == Fate::Returned {
-                report.returned.push(message());
+                report.returned.push(Message::clone(&cell.message));
             }
         }
     }

@@ -16,7 +16,7 @@ use super::session::Session;
 use super::settings::Versions;
 use super::table::Table;
 use crate::config::Config;
-use crate::model::{Fate, LaneId, Message, Outcome, Settled};
+use crate::model::{Fate, LaneId, Outcome, Settled};
 use crate::store::Transcripts;
 use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sync::channel::{Receiver, Sender, unbounded};
@@ -204,12 +204,7 @@ impl<C: Code> Shared<C> {
                 .collect();
             self.bus.publish(records);
         }
-        for settlement in settled {
-            self.settle(session, settlement);
-        }
-        for fate in lost_closures {
-            self.book(fate, 1, 0);
-        }
+        self.settle(session, settled, lost_closures);
         if let Some((token, cause)) = cancel
             && let Some(fired) = token.signal(cause)
         {
@@ -324,19 +319,45 @@ impl<C: Code> Shared<C> {
         }
     }
 
-    /// Tells one message or closure of its fate, outside every lock.
-    fn settle(&self, session: &Arc<Session<C>>, settlement: Settlement<C>) {
-        let Settlement { item, fate, run, outcome, error, .. } = settlement;
+    /// Tells messages and closures of their fates, outside every lock, and books them, with those
+    /// of closures that nobody can be told of. P9: whoever has been told soon finds the room.
+    fn settle(&self, session: &Session<C>, settled: Vec<Settlement<C>>, untold: Vec<Fate>) {
+        /// Of one fate, so many are booked at once.
+        const TOGETHER: u64 = 64;
+        let mut books = [(0, 0); Fate::ALL.len()];
+        for settlement in settled {
+            let fate = settlement.fate;
+            let (n, bytes) = &mut books[fate as usize];
+            *n += 1;
+            *bytes += self.tell(session, settlement);
+            if *n == TOGETHER {
+                self.book(fate, *n, *bytes);
+                (*n, *bytes) = (0, 0);
+            }
+        }
+        for fate in untold {
+            books[fate as usize].0 += 1;
+        }
+        for (fate, (n, bytes)) in Fate::ALL.into_iter().zip(books) {
+            if n > 0 {
+                self.book(fate, n, bytes);
+            }
+        }
+    }
+
+    /// Tells one message or closure of its fate; answers how many bytes it has.
+    fn tell(&self, session: &Session<C>, settlement: Settlement<C>) -> u64 {
+        let Settlement { item, fate, run, outcome, error } = settlement;
         match item {
             Item::Message(cell) => {
-                self.report(&cell.id(), &session.key, fate, || Message::clone(&cell.message));
+                self.report(&cell, &session.key, fate);
                 cell.telling.tell(Settled { fate, run, outcome, reply: None, lead: false, error });
-                self.book(fate, 1, cell.message.bytes() as u64);
                 self.keep_fate(&cell, Ending { fate, run, outcome, attempt: 0 });
+                cell.bytes()
             }
             Item::Closure(code) => {
                 code.tell(Settled { fate, run, outcome, reply: None, lead: false, error });
-                self.book(fate, 1, 0);
+                0
             }
         }
     }

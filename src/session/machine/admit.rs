@@ -166,7 +166,7 @@ impl<C: Code> Machine<C> {
         if drop == Drop::Summarize {
             self.extra_mut().overflow.keep(&victim, cap);
         }
-        self.give_fate(cx, next, &victim, Fate::Dropped, Some(drop));
+        self.give_fate(cx, next, victim, Fate::Dropped, Some(drop));
         Ok(())
     }
 

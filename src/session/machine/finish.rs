@@ -309,7 +309,7 @@ impl<C: Code> Machine<C> {
         for cell in cells {
             if let Some(fate) = self.overtaken(&cell, cx) {
                 self.forget_half_of(&cell);
-                self.give_fate(cx, next, &cell, fate, None);
+                self.give_fate(cx, next, cell, fate, None);
             } else {
                 if cx.listening {
                     let cell = Arc::clone(&cell);

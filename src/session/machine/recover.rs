@@ -64,7 +64,7 @@ impl<C: Code> Machine<C> {
         let mut next = Next::nothing();
         let landed = self.counted(cell, cx, &mut next);
         match back {
-            Back::Parked => self.give_fate(cx, &mut next, cell, Fate::Parked, None),
+            Back::Parked => self.give_fate(cx, &mut next, Arc::clone(cell), Fate::Parked, None),
             Back::Urgent => {
                 self.expires(cell);
                 self.waits(cell);

@@ -89,7 +89,7 @@ impl<C: Code> Machine<C> {
         }
         while let Some(cell) = self.extra_mut().next_expired(cx.now) {
             if self.take_out(&cell) {
-                self.give_fate(cx, next, &cell, Fate::Expired, None);
+                self.give_fate(cx, next, cell, Fate::Expired, None);
             }
         }
         let deadline = self.extra_mut().run.deadline;
@@ -244,7 +244,7 @@ impl<C: Code> Machine<C> {
         &mut self,
         cx: &Cx<'_>,
         next: &mut Next<C>,
-        cell: &Arc<Cell>,
+        cell: Arc<Cell>,
         fate: Fate,
         policy: Option<Policy>,
     ) {
@@ -252,16 +252,11 @@ impl<C: Code> Machine<C> {
         cell.standing.put(Place::Settled);
         let effects = next.effects();
         if cx.listening {
-            let cell = Arc::clone(cell);
+            let cell = Arc::clone(&cell);
             effects.notes.push(Note::Fate { cell, fate, run: None, outcome: None, policy });
         }
-        effects.settled.push(Settlement {
-            item: Item::Message(Arc::clone(cell)),
-            fate,
-            run: None,
-            outcome: None,
-            error: None,
-        });
+        let item = Item::Message(cell);
+        effects.settled.push(Settlement { item, fate, run: None, outcome: None, error: None });
     }
 
     /// P4: a batch reaches its fate; its worker does not get it back.

@@ -181,7 +181,7 @@ impl<C: Code> Machine<C> {
             if let Some(fate) = self.cleared(cell, cx)
                 && self.take_out(cell)
             {
-                self.give_fate(cx, next, cell, fate, None);
+                self.give_fate(cx, next, Arc::clone(cell), fate, None);
             }
         }
     }
@@ -227,7 +227,7 @@ impl<C: Code> Machine<C> {
         for cell in self.extra_mut().inbox.take_all() {
             if let Some(fate) = self.overtaken(&cell, cx) {
                 self.forget_half_of(&cell);
-                self.give_fate(cx, next, &cell, fate, None);
+                self.give_fate(cx, next, cell, fate, None);
             } else {
                 self.extra_mut().inbox.insert(cell);
             }

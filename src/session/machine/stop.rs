@@ -42,13 +42,17 @@ impl<C: Code> Machine<C> {
             cells.extend(extra.promoted.take_all());
             let waited = cells.len();
             cells.extend(extra.inbox.take_all());
-            for (idx, cell) in cells.iter().enumerate() {
+            for (idx, cell) in cells.into_iter().enumerate() {
                 if idx < waited {
-                    self.waits_no_more(cell);
+                    self.waits_no_more(&cell);
                 }
                 self.give_fate(cx, next, cell, fate, None);
                 cleared += 1;
             }
+        }
+        let waiting = self.backlog.live();
+        if waiting > 0 {
+            next.effects().settled.reserve(waiting as usize);
         }
         for entry in self.backlog.take_all() {
             let reserved = matches!(&entry.item, Item::Message(cell)
@@ -61,7 +65,7 @@ impl<C: Code> Machine<C> {
             self.waiting[entry.priority() as usize] -= 1;
             cleared += 1;
             match entry.item {
-                Item::Message(cell) => self.give_fate(cx, next, &cell, fate, None),
+                Item::Message(cell) => self.give_fate(cx, next, cell, fate, None),
                 Item::Closure(code) => self.give_closure_fate(cx, next, code, entry.number, fate),
             }
         }
@@ -164,7 +168,7 @@ impl<C: Code> Machine<C> {
             Place::Settled | Place::Outside => Withdrawn::Settled,
             Place::Queued | Place::Urgent | Place::Promoted | Place::Inbox => {
                 self.take_out(cell);
-                self.give_fate(cx, &mut next, cell, Fate::Withdrawn, None);
+                self.give_fate(cx, &mut next, Arc::clone(cell), Fate::Withdrawn, None);
                 Withdrawn::Withdrawn
             }
         };
