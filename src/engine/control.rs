@@ -100,7 +100,7 @@ impl Engine {
         });
         if answer == Withdrawn::Withdrawn {
             receipt.pending.withdrawn();
-            shared.book(Fate::Withdrawn, 1, 0);
+            shared.book(None, Fate::Withdrawn, 1, 0);
             shared.nudge_drain();
         }
         answer

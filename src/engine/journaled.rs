@@ -5,11 +5,11 @@
 
 use super::admission::{Admission, Answer, Decision};
 use super::ready::Ready;
-use super::submit::{By, No, cell, enter, give_room, no, turned_away};
+use super::submit::{By, No, enter, give_room, no, terms, turned_away};
 use crate::ingress::Dedupe;
 use crate::model::{LaneId, Message, Reason};
 use crate::run::{Refused, Session, Shared};
-use crate::session::{Jots, JournalError, is_closed};
+use crate::session::{Cell, Jots, JournalError, is_closed};
 use crate::sync::Arc;
 use crate::sync::on::{Thread, kind};
 
@@ -60,9 +60,8 @@ pub(super) fn ready(
         let own = session.lock().machine.own().cloned();
         config.queue.in_force_for(&message, own.as_ref()).mode.value
     };
-    let mut cell = cell(&config.queue, message, session.serial, door, shared.now());
-    cell.depth = by.depth;
-    cell.keep_line(summary);
+    let terms = terms(&config.queue, &message, door, by, summary, shared.now());
+    let cell = Cell::on(terms, message, session.serial, door.id);
     let decision = Arc::new(Decision::default());
     let (accepted, decided) = (Arc::clone(&decision), Arc::clone(&decision));
     let engine = Arc::clone(shared);

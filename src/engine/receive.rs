@@ -52,7 +52,16 @@ pub(super) fn routed(shared: &Shared, mut message: Message) -> Result<Message, R
 
 impl Core {
     /// What is left of a message for its session; a directive is carried out and handed back.
+    #[inline]
     pub(super) fn receive(&self, message: Message) -> Result<Message, Refused> {
+        // All of many messages: then they are not even copied.
+        if message.source().is_none() && !may_be_words(&message) {
+            return Ok(message);
+        }
+        self.receive_slow(message)
+    }
+
+    fn receive_slow(&self, message: Message) -> Result<Message, Refused> {
         let message = routed(&self.shared, message)?;
         self.notice_people(&message);
         match self.directive(&message) {
@@ -71,8 +80,7 @@ impl Core {
 
     /// What the text is, for somebody who may use words for the queue.
     fn directive(&self, message: &Message) -> Directive {
-        // Most texts have no slash at all.
-        if message.text.contains('/') && self.may_direct(message) {
+        if may_be_words(message) && self.may_direct(message) {
             return ingress::read(&message.text);
         }
         Directive::Absent
@@ -173,6 +181,11 @@ impl Core {
             self.shared.bus.say(self.shared.now(), || Event::SessionShared { key, peers: 2 });
         }
     }
+}
+
+/// Whether there may be words for the queue in it. Most texts have no slash at all.
+fn may_be_words(message: &Message) -> bool {
+    message.text.contains('/')
 }
 
 /// Whether this source's key does not keep the person.

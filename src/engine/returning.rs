@@ -8,7 +8,7 @@ use super::submit::lane_of;
 use crate::ingress::Entered;
 use crate::model::{Cause, Fate, Knobs, LaneId, Message, Outcome, RunId, Settled};
 use crate::run::{CameBack, Receipt, Session, Shared};
-use crate::session::{Back, Cell, Jots, Landed, LastRun, Lines, reserve};
+use crate::session::{Back, Cell, Jots, Landed, LastRun, Lines, Terms, reserve};
 use crate::store::{
     Journal, JournalError, Known, Mark, Marks, Sent, Summary, Table, decode, number_of, removal,
     take,
@@ -124,12 +124,12 @@ impl<'a> Returning<'a> {
             if let Some(source) = known.source {
                 message = message.with_source(source);
             }
-            let mut cell = Cell::new(message, 0, LaneId(0));
+            let mut cell = Cell::on(Terms::default(), message, 0, LaneId(0));
             cell.set_journaled(number);
             let (run, outcome) = (known.run.map(RunId::new), known.outcome);
             let (fate, reply, lead, error) = (known.fate, None, false, None);
             cell.telling.tell(Settled { fate, run, outcome, reply, lead, error });
-            self.known(&Receipt::of(&Arc::new(cell), nowhere()));
+            self.known(&Receipt::of(Arc::new(cell), nowhere()));
             Ok(())
         })?;
         shared.skip_run_ids(run);
@@ -165,7 +165,7 @@ impl<'a> Returning<'a> {
                 let mut like = Message::new(Arc::clone(&session.key), "");
                 like.authority = authority.map(Into::into);
                 like.details_mut().source = source;
-                let like = Arc::new(Cell::new(like, session.serial, LaneId(0)));
+                let like = Arc::new(Cell::on(Terms::default(), like, session.serial, LaneId(0)));
                 session.lock().machine.bring_back_lines(&like, Lines { lines, count });
             }
             self.holds(&session);
@@ -321,12 +321,10 @@ impl<'a> Returning<'a> {
             (details.attempts, details.ttl) = (Some(attempts), ttl);
         }
         let (now, deadline) = (shared.now(), message.details().deadline);
-        let mut cell = Cell::new(message, session.serial, door.id);
-        cell.set_expires(ttl.map(|ttl| now.plus(ttl.saturating_sub(waited))));
-        (cell.attempts, cell.depth) = (attempts, depth);
-        cell.set_deadline(deadline);
+        let expires = ttl.map(|ttl| now.plus(ttl.saturating_sub(waited)));
+        let terms = Terms { attempts, depth, expires, deadline, line, crowded: false };
+        let mut cell = Cell::on(terms, message, session.serial, door.id);
         cell.set_journaled(number);
-        cell.keep_line(line);
         if let Some(Mark::Started { interrupted, .. }) = own.started {
             // A close is no crash: the program that is restarted every day parks nothing.
             cell.set_interrupted(interrupted + u32::from(!own.was_closed()));
@@ -365,7 +363,7 @@ impl<'a> Returning<'a> {
 }
 
 fn of(cell: &Arc<Cell>, landed: Landed, past: CameBack) -> Receipt {
-    Receipt { came_back: Some(Arc::new(past)), ..Receipt::of(cell, landed) }
+    Receipt { came_back: Some(Arc::new(past)), ..Receipt::of(Arc::clone(cell), landed) }
 }
 
 fn nowhere() -> Landed {

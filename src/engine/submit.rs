@@ -7,7 +7,7 @@ use crate::config::{Limits, Queue};
 use crate::ingress::{Claim, Dedupe};
 use crate::model::{Error, LaneId, Message, Reason};
 use crate::run::{Closure, Receipt, Refused, Session, Shared};
-use crate::session::{Cell, Door, Landed, Late, NotAdmitted, Open, Origin, Place};
+use crate::session::{Cell, Door, Landed, Late, NotAdmitted, Open, Origin, Place, Terms};
 use crate::sync::on::confined_to;
 use crate::sync::{Arc, planted};
 use crate::time::Moment;
@@ -245,10 +245,9 @@ pub(super) fn admit(
         }
     };
     let now = shared.now();
-    let mut cell = cell(&settings.queue, message, session.serial, door, now);
-    cell.depth = by.depth;
-    cell.keep_line(summary);
-    enter(shared, session, Arc::new(cell), by.origin, claim, (now, settings.rules()))
+    let terms = terms(&settings.queue, &message, door, by, summary, now);
+    let cell = Arc::new(Cell::on(terms, message, session.serial, door.id));
+    enter(shared, session, cell, by.origin, claim, (now, settings.rules()))
 }
 
 /// The one step in which a message becomes its session's.
@@ -263,7 +262,7 @@ pub(super) fn enter(
     let admitted = |(answer, place): &(Result<Landed, _>, Place)| {
         // A claim that does not land is dropped here: the id is free again.
         if let (Some(claim), Ok(landed)) = (claim, answer) {
-            claim.land(&Receipt::of(&cell, *landed));
+            claim.land(&Receipt::of(Arc::clone(&cell), *landed));
         }
         if let (Some(jots), Ok(_)) = (&shared.jots, answer) {
             jots.landed(&cell, *place);
@@ -281,7 +280,7 @@ pub(super) fn enter(
     match answer {
         Ok(landed) => {
             shared.counters.add(Count::Accepted, 1);
-            Ok(Receipt::of(&cell, landed))
+            Ok(Receipt::of(cell, landed))
         }
         Err(NotAdmitted { reason, detail }) => Err((turned_away(shared, cell), no(reason, detail))),
     }
@@ -294,25 +293,25 @@ pub(super) fn turned_away(shared: &Shared, cell: Arc<Cell>) -> Message {
     message
 }
 
-pub(super) fn cell(
+/// What is settled about a message before it enters its session.
+#[inline]
+pub(super) fn terms(
     queue: &Queue,
-    message: Message,
-    serial: u64,
+    message: &Message,
     door: &Door<Closure>,
+    by: By,
+    line: Option<Box<str>>,
     now: Moment,
-) -> Cell {
+) -> Terms {
     let details = message.details();
-    let expires = details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl));
-    let deadline = details.deadline;
-    let attempts = details.attempts.unwrap_or(queue.attempts);
-    let mut cell = Cell::new(message, serial, door.id);
-    cell.set_expires(expires);
-    cell.attempts = attempts;
-    cell.set_deadline(deadline);
-    if door.gate.word().is_full() {
-        cell.mark_crowded();
+    Terms {
+        attempts: details.attempts.unwrap_or(queue.attempts),
+        depth: by.depth,
+        expires: details.ttl.or(queue.ttl).map(|ttl| now.plus(ttl)),
+        deadline: details.deadline,
+        line,
+        crowded: door.gate.word().is_full(),
     }
-    cell
 }
 
 /// P9: the engine-wide bounds.

@@ -235,7 +235,7 @@ mod tests {
 
     fn receipt(cell: &Arc<Cell>) -> Receipt {
         let placement = Placement::Scheduled;
-        Receipt::of(cell, Landed { placement, position: 0, run: None, fallback: None })
+        Receipt::of(Arc::clone(cell), Landed { placement, position: 0, run: None, fallback: None })
     }
 
     fn tell(cell: &Cell, fate: Fate) {

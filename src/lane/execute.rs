@@ -138,22 +138,19 @@ impl<'a> Execution<'a> {
         };
         self.read_clock();
         let slice = stint.and_then(|stint| stint.slice(self.now, place));
-        self.finish_batch(run, &end, slice)
+        self.finish_batch(run, end, slice)
     }
 
     /// Ends a run that a batch of messages has.
     pub(super) fn finish_batch(
         &mut self,
         run: &Run,
-        end: &End,
+        end: End,
         slice: Option<Slice<'_, Closure>>,
     ) -> After {
         let batch = run.messages().expect("the run has a batch");
-        let reply = match end {
-            End::Done(reply) => reply.clone(),
-            _ => None,
-        };
-        self.finish(run, end, Handled { batch, reply }, slice)
+        let shared = self.shared;
+        self.finish(run, end, Handled { shared, batch }, slice)
     }
 
     /// What waited has started, here or in the host's hands.
@@ -235,26 +232,23 @@ impl<'a> Execution<'a> {
     ) -> Result<Closure, After> {
         let mut slice = match slice {
             Some(slice) if run.is_plain() && came.is_ok() => slice,
-            slice => return Err(self.finish(run, &end_of_closure(came), due, slice)),
+            slice => return Err(self.finish(run, end_of_closure(came), due, slice)),
         };
         match self.shared.stride(run.session(), run.id(), &mut slice, self.now, self.seat) {
             Ok(Strode::On(next)) => {
                 self.was_timed();
-                due.tell(run, self.shared, ran(run.id()));
+                due.tell(run, ran(run.id()), None);
                 self.timed = slice.admitted.map(|admitted| self.time(admitted));
                 Ok(next)
             }
             Ok(Strode::Over) => {
                 self.was_timed();
                 self.shared.count_closure(self.seat);
-                due.tell(run, self.shared, ran(run.id()));
+                due.tell(run, ran(run.id()), None);
                 self.shared.give_last();
                 Err(After::Over { slot: SlotState::Held, ticket: None })
             }
-            Err(locked) => {
-                let end = End::Done(None);
-                Err(self.finish_locked(run, locked, &end, due, Some(slice)))
-            }
+            Err(locked) => Err(self.finish_locked(run, locked, End::Done(None), due, Some(slice))),
         }
     }
 
@@ -281,7 +275,7 @@ impl<'a> Execution<'a> {
     fn finish<D: Due>(
         &mut self,
         run: &Run,
-        end: &End,
+        end: End,
         due: D,
         slice: Option<Slice<'_, Closure>>,
     ) -> After {
@@ -293,7 +287,7 @@ impl<'a> Execution<'a> {
         &mut self,
         run: &Run,
         locked: Locked<'_, Closure>,
-        end: &End,
+        end: End,
         due: D,
         mut slice: Option<Slice<'_, Closure>>,
     ) -> After {
@@ -308,13 +302,13 @@ impl<'a> Execution<'a> {
             locked,
             (now, shared.rules()),
             |machine, cx| {
-                let answer = machine.finish(id, end, slice.as_mut().map(Slice::lend), cx);
+                let answer = machine.finish(id, &end, slice.as_mut().map(Slice::lend), cx);
                 if let Some(started) = slice.and_then(|slice| slice.next.as_ref()) {
                     shared.begins(session, started.run);
                 }
                 answer
             },
-            |finished| due.ended(run, shared, finished, now),
+            |finished| due.ended(run, &end, finished, now),
         );
         if !D::QUIET
             && let Some(tag) = ticket.take()
@@ -332,11 +326,11 @@ impl<'a> Execution<'a> {
                 } else {
                     self.was_timed();
                 }
-                self.shared.counters.add(Count::Run(ended.outcome), 1);
+                self.shared.count(self.seat, Count::Run(ended.outcome), 1);
                 if let Some(fate) = ended.fate {
                     let (n, bytes) = due.weight();
-                    due.tell(run, self.shared, settled(run, &ended, fate));
-                    self.shared.book(fate, n, bytes);
+                    due.tell(run, settled(run, &ended, fate), end.into_reply());
+                    self.shared.book(self.seat, fate, n, bytes);
                     self.shared.nudge_drain();
                 }
                 After::Over { slot: ended.slot, ticket }

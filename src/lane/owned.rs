@@ -37,7 +37,7 @@ impl OwnedRun {
     /// # Errors
     /// `Stale` if it was abandoned: nobody gets the reply.
     pub fn complete(mut self, reply: impl Into<Reply>) -> Result<(), Error> {
-        self.finish(&End::Done(Some(reply.into())))
+        self.finish(End::Done(Some(reply.into())))
     }
 
     /// Ends it, failed (stopped, if it was told to stop); it is retried like any other. Its cause
@@ -47,7 +47,7 @@ impl OwnedRun {
     /// `Stale` if it was abandoned.
     pub fn fail(mut self, error: impl Into<BoxError>) -> Result<(), Error> {
         let end = end_of(&self.run, Ok(Err(error.into())));
-        self.finish(&end)
+        self.finish(end)
     }
 
     /// Executes it here and ends it as a worker would: a panic of the handler ends there, and a run
@@ -64,7 +64,7 @@ impl OwnedRun {
         let own = door.settings().isolated.then_some(door.id.0);
         let came = acting_as(kind(), own, || caught::call(|| handler(&self.run)));
         let end = end_of(&self.run, came);
-        self.finish(&end)
+        self.finish(end)
     }
 
     /// Lends the slot at once, until the receipt has its fate or this run is stopped. The port
@@ -85,7 +85,7 @@ impl OwnedRun {
     }
 
     /// The same end as that of a worker's run: one step with its session.
-    fn finish(&mut self, end: &End) -> Result<(), Error> {
+    fn finish(&mut self, end: End) -> Result<(), Error> {
         let Some(seat) = self.seat.take() else { return Ok(()) };
         let (run, port) = (&self.run, &self.port);
         let door = run.door();
@@ -119,7 +119,7 @@ impl Drop for OwnedRun {
         let error = "the host let go of the run without completing it".into();
         let end = End::Failed { error, cause: Some(Cause::Dropped) };
         // Stale: it was abandoned before.
-        let _ = self.finish(&end);
+        let _ = self.finish(end);
     }
 }
 

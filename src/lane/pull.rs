@@ -59,7 +59,7 @@ impl Port {
                 execution.wait_is_over(started.admitted);
                 if let Err(error) = execution.count_attempt(&run, &started) {
                     let end = execution.give_back(&mut run, started, &error);
-                    let after = execution.finish_batch(&run, &end, None);
+                    let after = execution.finish_batch(&run, end, None);
                     self.over(door, id, &after);
                     return Pulled::Executed;
                 }

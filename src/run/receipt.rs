@@ -235,9 +235,9 @@ impl<T> Receipt<T> {
 }
 
 impl Receipt {
-    pub(crate) fn of(cell: &Arc<Cell>, landed: Landed) -> Self {
-        let pending: Arc<dyn Pending<_>> = Arc::clone(cell) as Arc<_>;
+    pub(crate) fn of(cell: Arc<Cell>, landed: Landed) -> Self {
         let priority = cell.message.priority;
+        let pending: Arc<dyn Pending<_>> = cell;
         Self { pending, key: None, session: None, landed, priority, came_back: None }
     }
 

@@ -180,8 +180,8 @@ impl Run {
     }
 
     /// The messages that it consumes; none for a closure.
-    pub(crate) fn messages(&self) -> Option<Batch> {
-        self.batch.clone()
+    pub(crate) fn messages(&self) -> Option<&Batch> {
+        self.batch.as_ref()
     }
 
     /// Levels of runs above this one.

@@ -113,6 +113,28 @@ pub(crate) struct Cell {
     marks: AtomicU8,
 }
 
+/// On what terms a message enters its session.
+pub(crate) struct Terms {
+    /// How often its batch may run.
+    pub(crate) attempts: u32,
+    /// Levels of runs above it.
+    pub(crate) depth: u8,
+    /// When it may no longer start or be delivered.
+    pub(crate) expires: Option<Moment>,
+    /// How long its run may take.
+    pub(crate) deadline: Option<Duration>,
+    /// The host's line about it, should it have to give way.
+    pub(crate) line: Option<Box<str>>,
+    /// Whether its lane has no slot to spare.
+    pub(crate) crowded: bool,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { attempts: 1, depth: 0, expires: None, deadline: None, line: None, crowded: false }
+    }
+}
+
 /// The rarer parts of a message on its way.
 #[derive(Default)]
 struct Rare {
@@ -139,17 +161,28 @@ impl Cell {
     /// Its lane had no slot to spare when it came: then it is told that it waits.
     const CROWDED: u8 = 8;
 
+    #[cfg(test)]
     pub(crate) fn new(message: Message, serial: u64, lane: LaneId) -> Self {
+        Self::on(Terms::default(), message, serial, lane)
+    }
+
+    /// Made whole at once: what is added later is copied once more.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "its caller puts it where it stays")]
+    pub(crate) fn on(terms: Terms, message: Message, serial: u64, lane: LaneId) -> Self {
+        let Terms { attempts, depth, expires, deadline, line, crowded } = terms;
+        let rare = (expires.is_some() || deadline.is_some() || line.is_some())
+            .then(|| Box::new(Rare { expires, deadline, line, ..Rare::default() }));
         Self {
             message: Box::new(message),
             standing: Standing::default(),
             telling: Telling::default(),
             serial,
-            attempts: 1,
+            attempts,
             lane,
-            depth: 0,
-            rare: None,
-            marks: AtomicU8::new(0),
+            depth,
+            rare,
+            marks: AtomicU8::new(if crowded { Self::CROWDED } else { 0 }),
         }
     }
 
@@ -172,32 +205,14 @@ impl Cell {
         self.rare.as_ref()?.expires
     }
 
-    pub(crate) fn set_expires(&mut self, at: Option<Moment>) {
-        if at.is_some() {
-            self.rare.get_or_insert_default().expires = at;
-        }
-    }
-
     /// How long its run may take.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         self.rare.as_ref()?.deadline
     }
 
-    pub(crate) fn set_deadline(&mut self, deadline: Option<Duration>) {
-        if deadline.is_some() {
-            self.rare.get_or_insert_default().deadline = deadline;
-        }
-    }
-
     /// The host's line about it, should it have to give way.
     pub(crate) fn line(&self) -> Option<&str> {
         self.rare.as_ref()?.line.as_deref()
-    }
-
-    pub(crate) fn keep_line(&mut self, line: Option<Box<str>>) {
-        if line.is_some() {
-            self.rare.get_or_insert_default().line = line;
-        }
     }
 
     /// Its number in the journal; 0 without one.
@@ -241,10 +256,6 @@ impl Cell {
     /// Whether it came to a lane without a slot to spare.
     pub(crate) fn is_crowded(&self) -> bool {
         self.has(Self::CROWDED)
-    }
-
-    pub(crate) fn mark_crowded(&self) {
-        self.mark(Self::CROWDED);
     }
 
     /// Whether a journal has nothing of it, or is about to forget it.

@@ -1,7 +1,7 @@
 //! A lane's gate: slots, tickets and sleeping workers in one atomic word.
 //!
-//! Every decision (may a run start? is somebody to be woken?) is one compare-exchange on this word,
-//! so no wake-up can fall between two of them. It is written once a ticket, not once a message.
+//! Every change (a ticket counted, a slot taken, a sleeper counted off) is one atomic step on this
+//! word, so no wake-up can fall between two of them. It is written once a ticket, not once a message.
 
 use std::collections::VecDeque;
 
@@ -113,17 +113,21 @@ impl Gate {
         }
     }
 
-    /// A ticket has been put into a ready channel.
+    /// Counts a ticket, without a look at the word before; answers the word that this made.
+    fn count(&self) -> Word {
+        let before = self.word.0.fetch_add(Word::TICKET, Ordering::SeqCst);
+        Word::unpack(before + Word::TICKET)
+    }
+
+    /// A ticket has been put into a ready channel. While all slots are taken, counting it is all
+    /// there is to do: whoever frees one looks at the count.
     pub(crate) fn arrive(&self) -> Call {
-        self.change(|word| {
-            word.tickets += 1;
-            Self::call(word)
-        })
+        if self.count().may_start() { self.change(Self::call) } else { Call::Nobody }
     }
 
     /// The same, by a worker that looks for work next: it calls then, for what it leaves.
     pub(crate) fn arrive_uncalled(&self) -> Call {
-        self.change(|word| word.tickets += 1);
+        self.count();
         Call::Nobody
     }
 

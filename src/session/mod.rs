@@ -41,7 +41,7 @@ mod word;
 
 pub(crate) use backlog::{Code, Kept};
 pub(crate) use batch::Batch;
-pub(crate) use cell::{Cell, Place, Standing};
+pub(crate) use cell::{Cell, Place, Standing, Terms};
 pub(crate) use door::{Door, LANES_MAX, Side};
 pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
 #[cfg(all(test, loom))]

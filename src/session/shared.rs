@@ -265,10 +265,19 @@ impl<C: Code> Shared<C> {
         let _ = self.aux.0.send(None);
     }
 
+    /// Counts: without a locked instruction where the thread counts alone.
+    #[inline]
+    pub(crate) fn count(&self, seat: Option<&Seat>, what: Count, n: u64) {
+        match seat {
+            Some(seat) => self.counters.own(seat).add(what, n),
+            None => self.counters.add(what, n),
+        }
+    }
+
     /// The books of one fate. P4.
     #[inline]
-    pub(crate) fn book(&self, fate: Fate, n: u64, bytes: u64) {
-        self.counters.add(Count::Fate(fate), n);
+    pub(crate) fn book(&self, seat: Option<&Seat>, fate: Fate, n: u64, bytes: u64) {
+        self.count(seat, Count::Fate(fate), n);
         self.pending.give(n);
         if bytes > 0 {
             self.bytes.give(bytes);
@@ -331,7 +340,7 @@ impl<C: Code> Shared<C> {
             *n += 1;
             *bytes += self.tell(session, settlement);
             if *n == TOGETHER {
-                self.book(fate, *n, *bytes);
+                self.book(None, fate, *n, *bytes);
                 (*n, *bytes) = (0, 0);
             }
         }
@@ -340,7 +349,7 @@ impl<C: Code> Shared<C> {
         }
         for (fate, (n, bytes)) in Fate::ALL.into_iter().zip(books) {
             if n > 0 {
-                self.book(fate, n, bytes);
+                self.book(None, fate, n, bytes);
             }
         }
     }

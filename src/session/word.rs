@@ -18,6 +18,9 @@ const IDLE: u32 = 13;
 const EXECUTING: u32 = 14;
 
 impl Word {
+    /// One ticket more.
+    pub(super) const TICKET: u64 = 1;
+
     pub(super) fn pack(self) -> u64 {
         u64::from(self.tickets)
             | u64::from(self.idle) << TICKETS

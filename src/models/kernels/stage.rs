@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::lane::{Handler, Staff};
 use crate::run::{Closure, Crew, Run, Shared, WaitGraph};
-use crate::session::{Cell, Door, Hire, Hooks, LANES_MAX, Open, Origin, Session};
+use crate::session::{Cell, Door, Hire, Hooks, LANES_MAX, Open, Origin, Session, Terms};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::unseen::Mutex;
 use crate::sync::{Arc, par, thread};
@@ -117,10 +117,9 @@ impl Stage {
         let shared = &self.shared;
         let bytes = message.bytes() as u64;
         let session = shared.table.session(message.key());
-        let mut cell = Cell::new(message, session.serial, self.door.id);
-        let expires = cell.message.ttl().map(|ttl| shared.now().plus(ttl));
-        cell.set_expires(expires);
-        let cell = Arc::new(cell);
+        let expires = message.ttl().map(|ttl| shared.now().plus(ttl));
+        let terms = Terms { expires, ..Terms::default() };
+        let cell = Arc::new(Cell::on(terms, message, session.serial, self.door.id));
         let _ = (shared.pending.take(1), shared.bytes.take(bytes));
         let admitted =
             shared.transition(&session, shared.now(), |m, cx| m.admit(&cell, Origin::Outside, cx));

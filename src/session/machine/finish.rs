@@ -1,62 +1,16 @@
 //! The end of a run, by its worker or by `abandon`; and the start of the next in one step.
 
 use super::claim::{Started, Ticketed};
+use super::end::{Abandoned, End, Ended, Finished};
 use super::{Cx, Door, Machine};
-use crate::model::{Cause, Fate, Outcome, Reply, RunId};
+use crate::model::{Cause, Fate, Outcome, RunId};
 use crate::session::backlog::{Code, Item};
 use crate::session::batch::Batch;
 use crate::session::cell::Place;
-use crate::session::live::{Guard, Held, Live, Retry, SlotState};
+use crate::session::live::{Guard, Held, Live, Retry};
 use crate::session::next::{Next, Note, Settlement};
 use crate::sync::Arc;
 use crate::time::Moment;
-
-/// How the handler came back.
-pub(crate) enum End {
-    Done(Option<Reply>),
-    Failed {
-        error: Arc<str>,
-        cause: Option<Cause>,
-    },
-    Panicked {
-        error: Arc<str>,
-    },
-    /// The handler was not called, since its attempt could not be counted: it is none.
-    NotStarted {
-        error: Arc<str>,
-    },
-}
-
-impl End {
-    fn error(&self) -> Option<Arc<str>> {
-        match self {
-            Self::Done(_) => None,
-            Self::Failed { error, .. } | Self::Panicked { error } | Self::NotStarted { error } => {
-                Some(Arc::clone(error))
-            }
-        }
-    }
-}
-
-/// A run that has ended, and what became of its batch: the worker tells the receipts.
-pub(crate) struct Ended {
-    pub(crate) outcome: Outcome,
-    pub(crate) cause: Option<Cause>,
-    /// `None`: the batch will run again.
-    pub(crate) fate: Option<Fate>,
-    pub(crate) started: Moment,
-    pub(crate) error: Option<Arc<str>>,
-    /// Whether it held its slot to the end: a pulled run may end while it waits.
-    pub(crate) slot: SlotState,
-}
-
-/// What a finish came to. Its tag is a word of its own: see [`Entry`](crate::session::backlog::Entry).
-#[repr(u64)]
-pub(crate) enum Finished {
-    /// P1: the run was abandoned before; its claim is without effect.
-    Stale,
-    Ended(Ended),
-}
 
 /// The right to go on with the next run of the session without a new ticket.
 pub(crate) struct Slice<'a, C> {
@@ -72,14 +26,6 @@ impl<C> Slice<'_, C> {
     pub(crate) fn lend(&mut self) -> Slice<'_, C> {
         Slice { ticket: self.ticket, run: self.run, next: self.next, admitted: None }
     }
-}
-
-/// What an abandoned run leaves behind.
-pub(crate) struct Abandoned {
-    /// Whether it held a slot of its lane, which is free now.
-    pub(crate) slot: SlotState,
-    /// How its batch ended; none for a closure, which the transcript does not know.
-    pub(crate) batch: Option<Ended>,
 }
 
 impl<C: Code> Machine<C> {
@@ -100,10 +46,7 @@ impl<C: Code> Machine<C> {
             self.live_settle(&live, cx, &mut next);
         }
         let ended = match &live.held {
-            Held::Messages(batch) => {
-                let batch = batch.clone();
-                self.end_messages(&live, &batch, end, cx, &mut next)
-            }
+            Held::Messages(batch) => self.end_messages(&live, batch, end, cx, &mut next),
             _ => self.end_closure(&live, end, cx, &mut next),
         };
         match slice {
@@ -247,7 +190,7 @@ impl<C: Code> Machine<C> {
     ) {
         let (run, attempt) = (live.id, live.attempt);
         let notes = &mut next.effects().notes;
-        if let End::Done(Some(reply)) = end {
+        if let Some(reply) = end.reply() {
             let (batch, reply) = (batch.clone(), reply.clone());
             notes.push(Note::Said { run, batch, attempt, reply, last: true });
         }

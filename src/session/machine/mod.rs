@@ -6,6 +6,7 @@
 
 mod admit;
 mod claim;
+mod end;
 mod extra;
 mod finish;
 #[cfg_attr(not(feature = "journal"), allow(dead_code, reason = "nothing comes back then"))]
@@ -20,7 +21,8 @@ mod tests;
 
 pub(crate) use admit::Origin;
 pub(crate) use claim::{Started, Ticketed, Work};
-pub(crate) use finish::{End, Ended, Finished, Slice};
+pub(crate) use end::{End, Ended, Finished};
+pub(crate) use finish::Slice;
 #[cfg(feature = "journal")]
 pub(crate) use recover::{Back, LastRun};
 pub use steer::Verdict;

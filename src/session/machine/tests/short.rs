@@ -8,7 +8,7 @@ use super::desk::World;
 use crate::config::{Inbound, Queue};
 use crate::model::{Cause, LaneId, Message, Mode, Outcome, Priority, RunId};
 use crate::session::backlog::{Code, Kept};
-use crate::session::cell::{Cell, Standing};
+use crate::session::cell::{Cell, Standing, Terms};
 use crate::session::live::{Inbox, SlotState};
 use crate::session::machine::{
     Cx, Door, End, Finished, Machine, Origin, Phase, Slice, Started, Strode, TheLongWay, Ticketed,
@@ -220,8 +220,8 @@ impl Life {
 
     fn submit(&mut self, lane: LaneId, ttl: bool) {
         let message = Message::new("k", "x").with_mode(Mode::Followup);
-        let mut cell = Cell::new(message, 1, lane);
-        cell.set_expires(ttl.then(|| self.world.now.plus(std::time::Duration::from_millis(9))));
+        let expires = ttl.then(|| self.world.now.plus(std::time::Duration::from_millis(9)));
+        let cell = Cell::on(Terms { expires, ..Terms::default() }, message, 1, lane);
         let cx = self.world.quiet();
         let (next, _) = self.machine.admit(&Arc::new(cell), Origin::Outside, &cx);
         self.take(&next);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{LaneId, Message, Mode, Priority, RunId, Source};
-use crate::session::cell::Cell;
+use crate::session::cell::{Cell, Terms};
 use crate::session::machine::Origin;
 use crate::sync::Arc;
 use crate::time::Moment;
@@ -22,6 +22,7 @@ pub(super) struct Spec {
     pub(super) ttl: Option<u64>,
     pub(super) expect: Option<u64>,
     pub(super) origin: Origin,
+    pub(super) crowded: bool,
 }
 
 impl Spec {
@@ -37,6 +38,7 @@ impl Spec {
             ttl: None,
             expect: None,
             origin: Origin::Outside,
+            crowded: false,
         }
     }
 
@@ -80,6 +82,12 @@ impl Spec {
         self
     }
 
+    /// Its lane has no slot to spare.
+    pub(super) fn crowded(mut self) -> Self {
+        self.crowded = true;
+        self
+    }
+
     pub(super) fn spawned(mut self) -> Self {
         self.origin = Origin::Run;
         self
@@ -97,11 +105,18 @@ impl Spec {
         if let Some(run) = self.expect {
             message = message.with_expect_run(RunId::new(run));
         }
-        let mut cell = Cell::new(message, 1, LaneId(self.lane));
-        cell.set_expires(self.ttl.map(|ttl| now.plus(ms(ttl))));
-        cell.set_deadline(self.deadline.map(ms));
-        cell.attempts = self.attempts;
-        Arc::new(cell)
+        Arc::new(Cell::on(self.terms(now), message, 1, LaneId(self.lane)))
+    }
+
+    /// As the door of the engine would have them.
+    pub(super) fn terms(&self, now: Moment) -> Terms {
+        Terms {
+            attempts: self.attempts,
+            expires: self.ttl.map(|ttl| now.plus(ms(ttl))),
+            deadline: self.deadline.map(ms),
+            crowded: self.crowded,
+            ..Terms::default()
+        }
     }
 }
 

@@ -94,7 +94,19 @@ fn spec() -> impl Strategy<Value = Spec> {
     parts.prop_map(
         |(mode, lane, priority, (authority, route), attempts, deadline, ttl, expect, spawned)| {
             let origin = if spawned { Origin::Run } else { Origin::Outside };
-            Spec { mode, lane, priority, authority, route, attempts, deadline, ttl, expect, origin }
+            Spec {
+                mode,
+                lane,
+                priority,
+                authority,
+                route,
+                attempts,
+                deadline,
+                ttl,
+                expect,
+                origin,
+                crowded: false,
+            }
         },
     )
 }

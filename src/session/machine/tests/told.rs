@@ -66,8 +66,7 @@ fn an_admission_is_told_with_how_many_are_before_it() {
 fn what_comes_to_a_crowded_lane_is_told_as_queued_though_it_is_its_sessions_first() {
     let mut desk = Desk::new();
     for (spec, told) in [(followup(), 2), (steer(), 1)] {
-        let cell = spec.cell(desk.world.now);
-        cell.mark_crowded();
+        let cell = spec.crowded().cell(desk.world.now);
         let (next, landed) = desk.machine.admit(&cell, Origin::Outside, &desk.world.cx());
         assert!(landed.is_ok());
         assert_eq!(words(&next).len(), told, "{:?}", words(&next));
