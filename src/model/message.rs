@@ -14,7 +14,8 @@ use super::{Knobs, Mode, Priority, RunId, Source};
 pub struct Message {
     pub(crate) key: Arc<str>,
     pub(crate) id: Option<Arc<str>>,
-    pub(crate) text: Box<str>,
+    /// Shared with the run, whose text it is if it is alone.
+    pub(crate) text: Arc<str>,
     pub(crate) lane: Option<Arc<str>>,
     pub(crate) authority: Option<Arc<str>>,
     /// What most messages leave out; shared with the events that echo it.
@@ -59,7 +60,7 @@ const NOTHING: &Details = &Details {
 impl Message {
     /// A message with this text for the session `key`.
     #[must_use]
-    pub fn new(key: impl Into<Arc<str>>, text: impl Into<Box<str>>) -> Self {
+    pub fn new(key: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         Self {
             key: key.into(),
             id: None,
@@ -75,7 +76,7 @@ impl Message {
     /// A message whose session is that of its source: `session.dm_scope` and the identity links
     /// decide.
     #[must_use]
-    pub fn from_source(source: Source, text: impl Into<Box<str>>) -> Self {
+    pub fn from_source(source: Source, text: impl Into<Arc<str>>) -> Self {
         Self::new("", text).with_source(source)
     }
 

@@ -220,8 +220,9 @@ impl Run {
     }
 
     pub(super) fn merged_text(&self) -> Arc<str> {
-        let render = || self.batch.as_ref().map_or_else(|| "".into(), |b| self.shared.render(b));
-        Arc::clone(self.text.get_or_init(render))
+        let Some(batch) = &self.batch else { return "".into() };
+        let made = || self.text.get_or_init(|| self.shared.render(batch));
+        Arc::clone(self.shared.bare_text(batch).unwrap_or_else(made))
     }
 
     /// What the run should do now: one atomic load. P6: stop beats steer beats go.

@@ -3,7 +3,7 @@
 use super::backlog::Code;
 use super::batch::Batch;
 use super::overflow::one_line;
-use super::render::merged;
+use super::render::{bare, merged};
 use super::shared::Shared;
 use crate::model::Message;
 use crate::sync::on::{Thread, kind};
@@ -22,6 +22,11 @@ pub(crate) struct Hooks {
 }
 
 impl<C: Code> Shared<C> {
+    /// The text of a batch that needs not be made: nobody renders it, and it is one message's.
+    pub(crate) fn bare_text<'a>(&self, batch: &'a Batch) -> Option<&'a Arc<str>> {
+        if self.hooks.renderer.is_none() { bare(batch) } else { None }
+    }
+
     /// The text of a batch, by the host's renderer if it has one.
     pub(crate) fn render(&self, batch: &Batch) -> Arc<str> {
         match &self.hooks.renderer {

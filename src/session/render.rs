@@ -18,10 +18,21 @@ pub(crate) fn turn_text(cell: &Cell) -> Cow<'_, str> {
     }
 }
 
+/// The text of a batch that is one message with nothing to add: it is there already.
+pub(crate) fn bare(batch: &Batch) -> Option<&Arc<str>> {
+    match batch {
+        Batch::One(cell) if cell.message.backlog().is_none() => Some(&cell.message.text),
+        _ => None,
+    }
+}
+
 /// The built-in text. A batch of one is the bare text; several are numbered, each in a fence that
 /// is longer than any in it, so that no message can pose as another. Fencing keeps apart who said
 /// what; it does not stop a prompt injection.
 pub(crate) fn merged(batch: &Batch) -> Arc<str> {
+    if let Some(text) = bare(batch) {
+        return Arc::clone(text);
+    }
     let cells = batch.as_slice();
     if cells.len() == 1 && batch.summary().is_none() {
         return turn_text(&cells[0]).into();
