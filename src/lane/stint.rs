@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::RunId;
 use crate::run::{Closure, Shared};
-use crate::session::{Door, Slice, Started, Ticketed};
+use crate::session::{Door, Goes, Slice, Started, Ticketed};
 use crate::time::Moment;
 
 /// Run ids that a worker draws at once.
@@ -52,6 +52,8 @@ pub(super) struct Stint<'a> {
     begun: Moment,
     /// Runs so far.
     runs: u32,
+    /// When its lane was seen to have room, by the gate's count.
+    seen: Option<u32>,
 }
 
 impl<'a> Stint<'a> {
@@ -62,7 +64,7 @@ impl<'a> Stint<'a> {
         ids: &'a mut RunIds,
         begun: Moment,
     ) -> Self {
-        Self { ticket, shared, door, ids, begun, runs: 1 }
+        Self { ticket, shared, door, ids, begun, runs: 1, seen: None }
     }
 
     /// The right to go on with one more run, if there is one; it goes to `next`.
@@ -72,8 +74,9 @@ impl<'a> Stint<'a> {
         now: Moment,
         next: &'s mut Option<Started<Closure>>,
     ) -> Option<Slice<'s, Closure>> {
-        let goes_on =
-            self.runs < SLICE_RUNS && now.since(self.begun) < SLICE_TIME && has_room(self.door);
+        let goes_on = self.runs < SLICE_RUNS
+            && now.since(self.begun) < SLICE_TIME
+            && self.door.gate.goes_on(&mut self.seen) == Goes::On;
         goes_on.then(|| Slice {
             ticket: self.ticket,
             run: self.ids.next(self.shared),
@@ -88,11 +91,4 @@ impl<'a> Stint<'a> {
         self.runs += 1;
         self.ids.use_up()
     }
-}
-
-/// A slice ends early where the lane is paused or lowered, or a resumer waits.
-#[inline]
-fn has_room(door: &Door<Closure>) -> bool {
-    let word = door.gate.word();
-    word.executing <= word.cap && door.gate.resuming() == 0
 }

@@ -32,6 +32,13 @@ pub(crate) enum Found {
     Sleep,
 }
 
+/// Whether a slice goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goes {
+    On,
+    Ends,
+}
+
 /// Whether a worker has put a ticket into its lane and called nobody for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owed {
@@ -54,6 +61,9 @@ pub(crate) struct Gate {
     word: Padded<AtomicU64>,
     /// Runs that want their slot back. Read before a ticket is taken.
     pub(super) resuming: AtomicU32,
+    /// How often the number of slots was changed. Beside the word, which every ticket writes:
+    /// who executes reads it before each run.
+    resizes: AtomicU32,
     /// First come, first served. A leaf lock that only waits touch.
     pub(super) resumers: Mutex<VecDeque<Arc<dyn Resume>>>,
     bell: (Sender<()>, Receiver<()>),
@@ -65,6 +75,7 @@ impl Gate {
         Self {
             word: Padded(AtomicU64::new(word.pack())),
             resuming: AtomicU32::new(0),
+            resizes: AtomicU32::new(0),
             resumers: Mutex::new(VecDeque::new()),
             bell: unbounded(),
         }
@@ -224,6 +235,27 @@ impl Gate {
     /// called once for each answer.
     pub(crate) fn resize(&self, cap: u32) {
         self.change(|word| word.cap = cap);
+        // Behind the change: whoever reads the new count finds the new cap.
+        self.resizes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether a run that has ended may be followed by another in its slot: not if the lane was
+    /// lowered below those that execute, and not while a resumer waits. `seen` is when it was
+    /// found so last: without a resize since, no more execute than may.
+    pub(crate) fn goes_on(&self, seen: &mut Option<u32>) -> Goes {
+        // Before the word: a resize that comes between is seen the next time.
+        let resizes = self.resizes.load(Ordering::SeqCst);
+        if self.resuming() > 0 {
+            return Goes::Ends;
+        }
+        if *seen != Some(resizes) {
+            let word = self.word();
+            if word.executing > word.cap {
+                return Goes::Ends;
+            }
+            *seen = Some(resizes);
+        }
+        Goes::On
     }
 
     /// Rings for one sleeper that has been counted off.
@@ -278,6 +310,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::oneshot::Latch;
 
     #[test]
     fn p3_a_lane_never_starts_a_run_while_all_slots_are_taken() {
@@ -314,6 +347,22 @@ mod tests {
         gate.ring();
         assert_eq!(gate.sleep(std::time::Duration::ZERO), Woken::Rung);
         assert_eq!(gate.look(), Found::Ticket);
+    }
+
+    #[test]
+    fn p3_a_slice_ends_in_a_lane_that_was_lowered_or_has_a_resumer() {
+        let (gate, mut seen) = (Gate::new(2), None);
+        (0..2).for_each(|_| assert_eq!((gate.arrive(), gate.look()), (Call::Hire, Found::Ticket)));
+        assert_eq!(gate.goes_on(&mut seen), Goes::On);
+        gate.resize(1);
+        assert_eq!(gate.goes_on(&mut seen), Goes::Ends, "two execute");
+        let _ = gate.leave();
+        assert_eq!(gate.goes_on(&mut seen), Goes::On);
+        gate.resize(0);
+        assert_eq!(gate.goes_on(&mut seen), Goes::Ends, "paused");
+        gate.resize(1);
+        gate.resume_by(Arc::new(Latch::default()));
+        assert_eq!(gate.goes_on(&mut seen), Goes::Ends, "somebody wants its slot back");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(crate) use door::{Door, LANES_MAX, Side};
 pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
 #[cfg(all(test, loom))]
 pub(crate) use gate::{Call, Gate};
-pub(crate) use gate::{Found, Owed, Woken};
+pub(crate) use gate::{Found, Goes, Owed, Woken};
 pub(crate) use hooks::Hooks;
 #[cfg(feature = "journal")]
 pub(crate) use jots::reserve;
