@@ -89,6 +89,7 @@ impl Jots {
 }
 
 /// Never asked.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as with a journal")]
 pub(crate) fn is_final(error: &JournalError) -> bool {
     match *error {}
 }

@@ -333,24 +333,24 @@ impl<C: Code> Shared<C> {
     fn settle(&self, session: &Session<C>, settled: Vec<Settlement<C>>, untold: Vec<Fate>) {
         /// Of one fate, so many are booked at once.
         const TOGETHER: u64 = 64;
-        let mut books = [(0, 0); Fate::ALL.len()];
+        let (mut last, mut n, mut bytes) = (Fate::Ran, 0, 0);
         for settlement in settled {
-            let fate = settlement.fate;
-            let (n, bytes) = &mut books[fate as usize];
-            *n += 1;
-            *bytes += self.tell(session, settlement);
-            if *n == TOGETHER {
-                self.book(None, fate, *n, *bytes);
-                (*n, *bytes) = (0, 0);
+            if settlement.fate != last || n == TOGETHER {
+                self.book_some(last, n, bytes);
+                (last, n, bytes) = (settlement.fate, 0, 0);
             }
+            n += 1;
+            bytes += self.tell(session, settlement);
         }
+        self.book_some(last, n, bytes);
         for fate in untold {
-            books[fate as usize].0 += 1;
+            self.book(None, fate, 1, 0);
         }
-        for (fate, (n, bytes)) in Fate::ALL.into_iter().zip(books) {
-            if n > 0 {
-                self.book(None, fate, n, bytes);
-            }
+    }
+
+    fn book_some(&self, fate: Fate, n: u64, bytes: u64) {
+        if n > 0 {
+            self.book(None, fate, n, bytes);
         }
     }
 
