@@ -61,8 +61,8 @@ pub(crate) struct Gate {
     word: Padded<AtomicU64>,
     /// Runs that want their slot back. Read before a ticket is taken.
     pub(super) resuming: AtomicU32,
-    /// How often the number of slots was changed. Beside the word, which every ticket writes:
-    /// who executes reads it before each run.
+    /// How often the number of slots was changed. Not on the lines of the word, which every ticket
+    /// writes: whoever executes reads it before each run.
     resizes: AtomicU32,
     /// First come, first served. A leaf lock that only waits touch.
     pub(super) resumers: Mutex<VecDeque<Arc<dyn Resume>>>,

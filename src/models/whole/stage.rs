@@ -65,6 +65,8 @@ impl Book {
         let inside = Inside { book: self, key, run: id };
         assert_eq!(other, None, "P1: two live runs of {:?}: {id}", inside.key);
         assert!(executing <= self.slots, "P3: {executing} runs in {} slots", self.slots);
+        // A look at an atomic: a run is no single step, and others go on meanwhile.
+        let _ = run.stopped();
         inside
     }
 
