@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
-use laneq::{Concurrency, Config, Event, Lane, Message, Receipt};
+use laneq::{Concurrency, Config, Engine, Event, Lane, Message, Receipt};
 
-use super::support::{Bench, bench_with, lane, scheduled, waits};
+use super::support::{Bench, bench_with, lane, scheduled, until, waits};
 
 fn each_key(bench: &Bench, keys: impl IntoIterator<Item = u32>) -> Vec<Receipt> {
     let submit = |n| bench.submit(Message::new(format!("k{n}"), format!("t{n}")));
@@ -124,6 +124,30 @@ fn p3_a_pause_lets_running_work_finish() {
     waits(&receipts[1]);
     assert_eq!(bench.settled_book().runs(), ["+k0", "-k0", "resumed", "+k1", "-k1"]);
     bench.finish();
+}
+
+/// A slice is many runs long, but not in a lane that was paused meanwhile.
+#[test]
+fn p3_a_pause_ends_the_slice_of_a_session_that_has_more() {
+    let engine = Engine::new(Config::default().with_lane("main", 1)).expect("it starts");
+    let ran = Arc::new(AtomicUsize::new(0));
+    engine.pause("main").expect("it exists");
+    for number in 0..10 {
+        let (own, ran) = (engine.clone(), Arc::clone(&ran));
+        let code = move |_: &laneq::Run| {
+            if number == 2 {
+                own.pause("main").expect("it exists");
+            }
+            ran.fetch_add(1, Ordering::SeqCst);
+        };
+        engine.fire("main", "k", code).expect("there is room");
+    }
+    for (runs, ready) in [(3, 1), (10, 0)] {
+        engine.resume("main").expect("it exists");
+        let over = || ran.load(Ordering::SeqCst) >= runs && lane(&engine, "main").executing == 0;
+        until("the slice is over", over);
+        assert_eq!((ran.load(Ordering::SeqCst), lane(&engine, "main").ready), (runs, ready));
+    }
 }
 
 #[test]
