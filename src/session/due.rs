@@ -1,6 +1,6 @@
 //! What becomes due: timers of sessions and tokens, chores of others, and the slow sweep of the table.
 
-use super::backlog::Code;
+use super::entry::Code;
 use super::session::{Session, Sleep};
 use super::shared::Shared;
 use super::table::Table;

@@ -1,7 +1,7 @@
 //! What the host says about texts: how a batch reads, and what is left of what gives way.
 
-use super::backlog::Code;
 use super::batch::Batch;
+use super::entry::Code;
 use super::overflow::one_line;
 use super::render::{bare, merged};
 use super::shared::Shared;

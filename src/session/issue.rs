@@ -1,7 +1,7 @@
 //! A ticket goes into its lane, and a worker is called for it.
 
-use super::backlog::Code;
 use super::door::{Door, Side};
+use super::entry::Code;
 use super::gate::{Call, Gate};
 use super::next::Tag;
 use super::ready::Ticket;

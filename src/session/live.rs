@@ -1,8 +1,8 @@
 //! The run in progress, as its session sees it; and what waits beside the phase.
 
-use super::backlog::{Code, Kept};
 use super::batch::Batch;
 use super::cell::Cell;
+use super::entry::{Code, Kept};
 use super::telling::{Wake, Watch};
 use super::token::Token;
 use crate::model::{Cause, LaneId, Outcome, RunId};

@@ -5,6 +5,7 @@ mod batch;
 mod cell;
 mod door;
 mod due;
+mod entry;
 mod gate;
 mod hooks;
 mod issue;
@@ -39,11 +40,11 @@ mod transition;
 mod window;
 mod word;
 
-pub(crate) use backlog::{Code, Kept};
 pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Place, Standing, Terms};
 pub(crate) use door::{Door, LANES_MAX, Side};
 pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
+pub(crate) use entry::{Code, Kept};
 #[cfg(all(test, loom))]
 pub(crate) use gate::{Call, Gate};
 pub(crate) use gate::{Found, Goes, Owed, Woken};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::backlog::Item;
 use super::batch::Batch;
 use super::cell::Cell;
+use super::entry::Item;
 use super::live::{Companions, OpenCalls};
 use super::overflow::LinesLike;
 use super::telling::{Wake, Watch};

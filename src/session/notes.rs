@@ -1,7 +1,7 @@
 //! From the bare facts of a transition to the event that observers hear; made after unlock.
 
-use super::backlog::Code;
 use super::batch::Batch;
+use super::entry::Code;
 use super::next::{Note, Tag};
 use super::render::merged;
 use super::session::Session;

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::backlog::Code;
 use super::cell::Cell;
+use super::entry::Code;
 use super::machine::Door as Open;
 use super::shared::Shared;
 use crate::model::{Fate, Message, MessageId};

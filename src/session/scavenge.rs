@@ -4,8 +4,8 @@
 //! comes to it, and each holds its session: a host that submits under ever new keys and withdraws
 //! again would fill the memory with nothing at all. P9, P10.
 
-use super::backlog::Code;
 use super::door::Door;
+use super::entry::Code;
 use super::gate::Found;
 use super::machine::{Cx, Machine};
 use super::next::{Next, Tag};

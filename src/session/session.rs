@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::backlog::Code;
+use super::entry::Code;
 use super::machine::{Books, Machine};
 use crate::model::RunId;
 use crate::sync::atomic::{AtomicU64, Ordering};

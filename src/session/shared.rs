@@ -1,10 +1,10 @@
 //! What every transition needs, and what becomes of its consequences. Nothing is held while
 //! acting. P7.
 
-use super::backlog::{Code, Item};
 use super::cell::Cell;
 use super::door::{Door, Doors};
 use super::due::What;
+use super::entry::{Code, Item};
 use super::hooks::Hooks;
 use super::jots::{Ending, Jots};
 use super::machine::Door as Open;

@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
-use super::backlog::Code;
+use super::entry::Code;
 use super::session::Session;
 use crate::model::MessageId;
 use crate::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! From the engine to the transcript of a session, outside every lock.
 
-use super::backlog::Code;
+use super::entry::Code;
 use super::shared::Shared;
 use crate::model::RunId;
 use crate::store::Told;

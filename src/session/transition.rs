@@ -1,6 +1,6 @@
 //! How a transition is carried out: lock, change, number the events, unlock, then act.
 
-use super::backlog::Code;
+use super::entry::Code;
 use super::machine::{Cx, Door, Machine, Origin, Slice, Strode, TheLongWay};
 use super::next::{Landed, Next, NotAdmitted, Tag};
 use super::session::{Locked, Session};

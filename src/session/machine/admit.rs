@@ -3,8 +3,8 @@
 use super::{Cx, Door, Expiry, LOTS, Machine, Phase};
 use crate::config::InForce;
 use crate::model::{Cause, Drop, Fallback, Fate, LaneId, Mode, Priority, Reason, RunId};
-use crate::session::backlog::{Code, Entry, Item, Joins};
 use crate::session::cell::{Cell, Place};
+use crate::session::entry::{Code, Entry, Item, Joins};
 use crate::session::live::Inbox;
 use crate::session::next::{Landed, Next, NotAdmitted, Note};
 use crate::session::telling::Wake;

@@ -58,7 +58,7 @@ pub(crate) struct Ended {
     pub(crate) slot: SlotState,
 }
 
-/// What a finish came to. Its tag is a word of its own: see [`Entry`](crate::session::backlog::Entry).
+/// What a finish came to. Its tag is a word of its own: see [`Entry`](crate::session::entry::Entry).
 #[repr(u64)]
 pub(crate) enum Finished {
     /// P1: the run was abandoned before; its claim is without effect.

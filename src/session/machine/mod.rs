@@ -33,8 +33,9 @@ pub(crate) use stride::{Strode, TheLongWay};
 
 use extra::{Expiry, Extra};
 
-use super::backlog::{Backlog, Code};
+use super::backlog::Backlog;
 use super::cell::Cell;
+use super::entry::Code;
 use super::live::{Companions, Live};
 use super::next::Tag;
 use super::window::Window;

@@ -2,9 +2,9 @@
 
 use super::{Cx, Door, Extra, Machine, Phase};
 use crate::model::{Cause, Fate, LaneId, Outcome, Policy, RunId};
-use crate::session::backlog::{Code, Item, Joins};
 use crate::session::batch::Batch;
 use crate::session::cell::{Cell, Place};
+use crate::session::entry::{Code, Item, Joins};
 use crate::session::live::Retry;
 use crate::session::next::{Alarm, Next, Note, Settlement};
 use crate::session::telling::Wake;

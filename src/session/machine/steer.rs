@@ -2,8 +2,8 @@
 
 use super::{Cx, Door, Machine};
 use crate::model::{Cause, Error, Fate, RunId};
-use crate::session::backlog::{Code, Item};
 use crate::session::cell::{Cell, Place};
+use crate::session::entry::{Code, Item};
 use crate::session::live::{Guard, Inbox, OpenCalls, Regained, SlotState};
 use crate::session::next::{Next, Note, Settlement};
 use crate::session::telling::{Wake, Watch};

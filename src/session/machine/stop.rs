@@ -2,8 +2,8 @@
 
 use super::{Cx, Machine};
 use crate::model::{Cause, Fate, LaneId, RunId};
-use crate::session::backlog::{Code, Item};
 use crate::session::cell::{Cell, Place, Standing};
+use crate::session::entry::{Code, Item};
 use crate::session::live::SlotState;
 use crate::session::next::{Next, Note, Settlement};
 use crate::sync::Arc;

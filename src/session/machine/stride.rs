@@ -9,8 +9,8 @@
 use super::finish::Slice;
 use super::{Machine, Phase};
 use crate::model::{LaneId, Priority, RunId};
-use crate::session::backlog::{Code, Item};
 use crate::session::cell::Place;
+use crate::session::entry::{Code, Item};
 use crate::session::live::{Held, Live, SlotState};
 use crate::session::next::Landed;
 use crate::time::Moment;

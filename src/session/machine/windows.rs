@@ -3,8 +3,8 @@
 use super::{Cx, Door, Machine, Phase};
 use crate::config::InForce;
 use crate::model::Mode;
-use crate::session::backlog::{Code, Joins};
 use crate::session::cell::Cell;
+use crate::session::entry::{Code, Joins};
 use crate::session::window::{Joined, Window};
 
 impl<C: Code> Machine<C> {

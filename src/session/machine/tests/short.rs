@@ -7,8 +7,8 @@ use proptest::test_runner::{Config, TestRunner};
 use super::desk::World;
 use crate::config::{Inbound, Queue};
 use crate::model::{Cause, LaneId, Message, Mode, Outcome, Priority, RunId};
-use crate::session::backlog::{Code, Kept};
 use crate::session::cell::{Cell, Standing, Terms};
+use crate::session::entry::{Code, Kept};
 use crate::session::live::{Inbox, SlotState};
 use crate::session::machine::{
     Cx, Door, End, Finished, Machine, Origin, Phase, Slice, Started, Strode, TheLongWay, Ticketed,
