@@ -8,6 +8,7 @@ mod execute;
 mod handler;
 mod notice;
 mod owned;
+mod pace;
 mod port;
 mod pull;
 mod redeem;

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use super::Staff;
 use super::execute::{After, Execution};
+use super::pace::{Pace, Turn};
 use super::redeem::{Redeemed, redeem};
 use super::staff::Retired;
 use super::stint::{RunIds, Stint};
 use crate::model::RunId;
 use crate::run::{Closure, Home, Run, Shared};
 use crate::session::{Door, Found, Open, Owed, Side, Started, Tag, Ticketed, Woken};
-use crate::sync::Arc;
 use crate::sync::on::{Thread, become_kind, confine};
+use crate::sync::{Arc, thread};
 use crate::time::Moment;
 use crate::watch::Seat;
 
@@ -34,11 +35,13 @@ pub(super) struct Worker {
     /// What every run of this worker owns, between two slices: handed on, since the reference
     /// counts are everybody's.
     home: Option<Home>,
+    pace: Pace,
 }
 
 impl Worker {
     pub(super) fn new(staff: Arc<Staff>, shared: Arc<Shared>, door: Arc<Door<Closure>>) -> Self {
-        Self { staff, shared, door, ids: RunIds::default(), seat: None, home: None }
+        let (ids, pace) = (RunIds::default(), Pace::new());
+        Self { staff, shared, door, ids, seat: None, home: None, pace }
     }
 
     pub(super) fn last_run(&self) -> Option<RunId> {
@@ -127,6 +130,7 @@ impl Worker {
             return Slot::Mine;
         }
         self.ids.use_up();
+        let before = self.ids.used;
         let home = self.home.take().unwrap_or_else(|| Home {
             shared: Arc::clone(&self.shared),
             crew: Arc::clone(&self.staff.crew),
@@ -134,6 +138,11 @@ impl Worker {
         let mut run = Run::new(home, session, self.door.id);
         let slot = self.slice(&mut run, started, &ticket, now);
         self.home = Some(run.home());
+        let turn = self.pace.slice_over(self.ids.used.wrapping_sub(before) + 1, now);
+        // Not while it owes a call: a sleeper may wait for that.
+        if turn == Turn::Others && matches!(slot, Slot::Mine) {
+            thread::yield_now();
+        }
         slot
     }
 

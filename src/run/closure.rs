@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Run;
 use super::receipt::Pending;
-use super::slot::Slot;
+use super::slot::{self, Slot};
 use crate::model::{Fate, MessageId, Settled};
 use crate::session::{Code, Kept, Standing, Telling, Watch, Watched};
 use crate::sync::{Arc, caught};
@@ -67,6 +67,11 @@ impl Code for Closure {
         }
         // P7: whichever part of the host is left goes here, with no lock held.
         caught::let_go(self);
+    }
+
+    #[inline]
+    fn prefetch<T>(place: *const T) {
+        slot::prefetch(place);
     }
 }
 

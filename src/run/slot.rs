@@ -1,7 +1,8 @@
 //! Code in place: a closure of up to 32 bytes lives in the queue's entry, and needs no box.
 //!
 //! No crate does this for `FnOnce`, so it is ours, and the one file of the engine beside `capi`
-//! that needs `unsafe`. `slot_off.rs` is the same without it.
+//! that needs `unsafe`. `slot_off.rs` is the same without it. What is to be written into places
+//! that another core had last is asked for early, also here: that needs an instruction by name.
 //!
 //! A slot is a room and its verbs. The verbs know the type of what is in the room; whoever made
 //! the slot chose them. There are two kinds of content: code to be called with a `&A`, and a
@@ -145,6 +146,23 @@ impl<A, T> Slot<A, T> {
         // SAFETY: the verbs are those of the content, and the slot is not dropped any more.
         unsafe { call(&raw mut slot.room, with) }
     }
+}
+
+/// Asks the processor for the cache line of a place that will be written soon, and goes on: a hint.
+/// No address is wrong, and nothing is read or written.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "one instruction")]
+pub(crate) fn prefetch<T>(place: *const T) {
+    // A plain prefetch would bring a line that another core has written, and has to be asked for
+    // once more when it is written here.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: it changes nothing that a program can see, and never faults. Old processors take it
+    // for a `nop`.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) place, options(readonly, nostack, preserves_flags));
+    }
+    #[cfg(any(not(target_arch = "x86_64"), miri))]
+    let _ = place;
 }
 
 impl<A, T> Drop for Slot<A, T> {

@@ -19,6 +19,9 @@ pub(crate) trait Code: Send + Sized + 'static {
     /// Tells its receipt, if any, of a fate that it reached without running to its end. Called
     /// with no lock held; the host's code is dropped here.
     fn tell(self, _told: Settled<()>) {}
+
+    /// Asks for the cache line of a place that will be written soon: a hint, where there is one.
+    fn prefetch<T>(_place: *const T) {}
 }
 
 /// What a session keeps of a closure with a receipt while it runs.
@@ -53,6 +56,34 @@ impl<C: Code> Item<C> {
     pub(super) fn gone(&self) -> bool {
         self.standing()
             .is_some_and(|s| !matches!(s.place(), Place::Queued | Place::Inbox | Place::Taken))
+    }
+}
+
+impl<C: Code> Item<C> {
+    /// Asks for the lines of what starts, ends and settles it.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        if let Some(standing) = self.standing() {
+            Self::prefetch_two(std::ptr::from_ref(standing).cast());
+        }
+    }
+
+    /// The same for what runs next. A message's cell has been asked for by then: it tells where the
+    /// rest of the message is.
+    #[inline]
+    pub(super) fn prefetch_next(&self) {
+        match self {
+            Self::Closure(_) => self.prefetch(),
+            Self::Message(cell) => Self::prefetch_two(std::ptr::from_ref(&*cell.message).cast()),
+        }
+    }
+
+    #[inline]
+    fn prefetch_two(start: *const u8) {
+        /// Bytes of a cache line.
+        const LINE: usize = 64;
+        C::prefetch(start);
+        C::prefetch(start.wrapping_add(LINE));
     }
 }
 
