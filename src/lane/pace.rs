@@ -3,7 +3,7 @@
 //! A ticket costs several times what a closure does. Workers that are as quick as those who submit
 //! find each session with one closure, and pay a ticket for each; so does who submits. Where they
 //! share processors, a worker that lets the others go first for once finds more in each session
-//! from then on. Where they do not, it loses a moment: nobody takes its place.
+//! from then on. It lets them go first for at most two thirds of its time: they may be strangers.
 
 use std::time::Duration;
 
@@ -26,7 +26,9 @@ pub(super) struct Pace {
     runs: u32,
     /// When this span began.
     begun: Moment,
-    /// Whether it was the others' turn before this span.
+    /// Until then it works: for half as long as the others had their last turn.
+    working: Moment,
+    /// Whether that was before this span.
     after: Turn,
     /// Spans that must be short of runs until it is the others' turn; and how many were.
     patience: u32,
@@ -44,14 +46,15 @@ impl Pace {
     /// A span of slices that took longer on average is not what tickets hold up: its runs are slow,
     /// or its worker has slept or has been made to wait for its processor.
     const QUICK: Duration = Duration::from_micros(20);
-    /// The longest patience, where turns for others have brought nothing.
+    /// The longest patience, where the others' turns have brought nothing.
     const MOST: u32 = 64;
 
     pub(super) fn new() -> Self {
-        Self { slices: 0, runs: 0, begun: Moment::START, after: Turn::Mine, patience: 1, short: 0 }
+        let (begun, working) = (Moment::START, Moment::START);
+        Self { slices: 0, runs: 0, begun, working, after: Turn::Mine, patience: 1, short: 0 }
     }
 
-    /// A slice that began `now` is over, after so many runs.
+    /// A slice that began `now` is over, after so many runs: whose turn it is.
     #[inline]
     pub(super) fn slice_over(&mut self, runs: u32, now: Moment) -> Turn {
         self.slices += 1;
@@ -74,12 +77,16 @@ impl Pace {
             return Turn::Mine;
         }
         self.short += 1;
-        if self.short < self.patience {
-            return Turn::Mine;
-        }
-        self.short = 0;
+        let due = self.short >= self.patience && now >= self.working;
+        if due { Turn::Others } else { Turn::Mine }
+    }
+
+    /// The others have had their turn.
+    pub(super) fn others_had(&mut self, from: Moment, until: Moment) {
+        self.begun = until;
+        self.working = until.plus(until.since(from) / 2);
         self.after = Turn::Others;
-        Turn::Others
+        self.short = 0;
     }
 }
 
@@ -87,41 +94,92 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// So many spans of slices of so many runs, each of which takes so long: how often it was the
-    /// others' turn.
-    fn turns(pace: &mut Pace, spans: u32, runs: impl Fn(u32) -> u32, each: Duration) -> u32 {
-        let mut turns = 0;
-        for slice in 0..spans * Pace::SPAN {
-            let now = pace.begun.plus(each * (slice % Pace::SPAN + 1));
-            turns += u32::from(pace.slice_over(runs(turns), now) == Turn::Others);
-        }
-        turns
+    /// A worker with a clock of its own.
+    struct Worker {
+        pace: Pace,
+        now: Moment,
     }
 
     const FAST: Duration = Duration::from_micros(1);
 
-    #[test]
-    fn a_worker_that_finds_a_run_a_ticket_lets_others_go_first() {
-        assert_eq!(turns(&mut Pace::new(), 1, |_| 1, FAST), 1);
-        assert_eq!(turns(&mut Pace::new(), 8, |_| Pace::RUNS - 1, FAST), 8);
+    impl Worker {
+        fn new() -> Self {
+            // Not at the start: an engine is older than its first span.
+            let now = Moment::from_nanos(1_000_000_000);
+            let mut worker = Self { pace: Pace::new(), now };
+            assert_eq!(worker.works(1, 1, FAST), 0, "its first span began with the engine");
+            worker
+        }
+
+        /// So many spans of slices of so many runs, each of which takes so long: how often it was
+        /// the others' turn, which takes no time.
+        fn works(&mut self, spans: u32, runs: u32, each: Duration) -> u32 {
+            (0..spans).map(|_| u32::from(self.span(runs, each, Duration::ZERO))).sum()
+        }
+
+        fn span(&mut self, runs: u32, each: Duration, turn: Duration) -> bool {
+            let mut others = false;
+            for _ in 0..Pace::SPAN {
+                self.now = self.now.plus(each);
+                if self.pace.slice_over(runs, self.now) == Turn::Others {
+                    let from = self.now;
+                    self.now = self.now.plus(turn);
+                    self.pace.others_had(from, self.now);
+                    others = true;
+                }
+            }
+            others
+        }
     }
 
     #[test]
-    fn a_worker_that_finds_enough_goes_on() {
-        assert_eq!(turns(&mut Pace::new(), 100, |_| Pace::RUNS, FAST), 0);
+    fn a_worker_that_finds_few_runs_a_ticket_lets_others_go_first() {
+        let mut worker = Worker::new();
+        assert_eq!(worker.works(1, 1, FAST), 1);
+        assert_eq!(worker.works(8, Pace::RUNS - 1, FAST), 8);
+        assert_eq!(worker.works(8, Pace::RUNS, FAST), 0, "sessions have filled");
     }
 
     #[test]
     fn slow_runs_and_idle_workers_let_nobody_go_first() {
-        assert_eq!(turns(&mut Pace::new(), 100, |_| 1, Pace::QUICK), 0);
+        let mut worker = Worker::new();
+        assert_eq!(worker.works(100, 1, Pace::QUICK), 0);
+        assert_eq!(worker.works(1, 1, FAST * 19), 1, "as soon as they are quick");
     }
 
     #[test]
     fn what_does_not_help_is_done_less_and_less_until_sessions_fill_again() {
-        let mut pace = Pace::new();
-        let n = turns(&mut pace, 1000, |_| 1, FAST);
-        assert!((1000 / Pace::MOST..30).contains(&n), "{n} of 1000 spans");
-        assert_eq!(pace.patience, Pace::MOST);
-        assert!(turns(&mut pace, 100, |_| Pace::FEW, FAST) >= 99, "every span again");
+        let mut worker = Worker::new();
+        // After 1, 3, 7, 15, 31 and 63 spans, then after each 64.
+        assert_eq!(worker.works(1000, 1, FAST), 20);
+        assert_eq!(worker.works(100, Pace::FEW, FAST), 100, "each span again");
+    }
+
+    #[test]
+    fn short_spans_in_a_row_count_and_others_do_not() {
+        let mut worker = Worker::new();
+        worker.pace.patience = 2;
+        for _ in 0..10 {
+            assert_eq!(worker.works(1, 1, FAST) + worker.works(1, 1, Pace::QUICK), 0);
+        }
+        assert_eq!(worker.works(2, 1, FAST), 1);
+    }
+
+    #[test]
+    fn others_have_at_most_two_thirds_of_the_time() {
+        let mut worker = Worker::new();
+        let span = FAST * Pace::SPAN;
+        let turns = (0..100).filter(|_| worker.span(Pace::FEW, FAST, span * 20)).count();
+        assert_eq!(turns, 10, "it works for ten spans after each");
+    }
+
+    #[test]
+    fn a_turn_that_nobody_took_is_still_due() {
+        let mut worker = Worker::new();
+        for slice in 1..=2 * Pace::SPAN {
+            worker.now = worker.now.plus(FAST);
+            let turn = worker.pace.slice_over(1, worker.now);
+            assert_eq!(turn == Turn::Others, slice % Pace::SPAN == 0, "slice {slice}");
+        }
     }
 }

@@ -19,8 +19,6 @@ const SLICE_TIME: Duration = Duration::from_millis(1);
 #[derive(Default)]
 pub(super) struct RunIds {
     drawn: Range<u64>,
-    /// How many were used, modulo 2^32.
-    pub(super) used: u32,
     /// The run that it executed last: the one that was abandoned, if it was replaced.
     pub(super) last: Option<RunId>,
 }
@@ -41,7 +39,6 @@ impl RunIds {
         let id = RunId::new(self.drawn.start);
         self.last = Some(id);
         self.drawn.start += 1;
-        self.used = self.used.wrapping_add(1);
         id
     }
 }
@@ -54,7 +51,7 @@ pub(super) struct Stint<'a> {
     ids: &'a mut RunIds,
     begun: Moment,
     /// Runs so far.
-    runs: u32,
+    pub(super) runs: u32,
     /// When its lane was seen to have room, by the gate's count.
     seen: Option<u32>,
 }

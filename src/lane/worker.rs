@@ -130,47 +130,52 @@ impl Worker {
             return Slot::Mine;
         }
         self.ids.use_up();
-        let before = self.ids.used;
         let home = self.home.take().unwrap_or_else(|| Home {
             shared: Arc::clone(&self.shared),
             crew: Arc::clone(&self.staff.crew),
         });
         let mut run = Run::new(home, session, self.door.id);
-        let slot = self.slice(&mut run, started, &ticket, now);
+        let (slot, runs) = self.slice(&mut run, started, &ticket, now);
         self.home = Some(run.home());
-        let turn = self.pace.slice_over(self.ids.used.wrapping_sub(before) + 1, now);
-        // Not while it owes a call: a sleeper may wait for that.
-        if turn == Turn::Others && matches!(slot, Slot::Mine) {
+        if self.pace.slice_over(runs, now) == Turn::Others && self.may_let_go_first(&slot) {
+            let from = self.shared.now();
             thread::yield_now();
+            self.pace.others_had(from, self.shared.now());
         }
         slot
     }
 
-    /// Runs of one session, one after the other, until the slice is over.
+    /// Whether nobody waits for what this worker does next: neither a sleeper, for the call that it
+    /// owes, nor a run, for its slot.
+    fn may_let_go_first(&self, slot: &Slot) -> bool {
+        matches!(slot, Slot::Mine) && self.door.gate.resuming() == 0
+    }
+
+    /// Runs of one session, one after the other, until the slice is over; and how many there were.
     fn slice(
         &mut self,
         run: &mut Run,
         mut place: Option<Started<Closure>>,
         ticket: &Ticketed,
         begun: Moment,
-    ) -> Slot {
+    ) -> (Slot, u32) {
         let Self { staff, shared, door, ids, seat, .. } = self;
         let mut stint = Stint::new(ticket, shared, door, ids, begun);
         let mut execution = Execution::new(staff, shared, door, begun).seated(seat.as_ref());
         while place.is_some() {
             match execution.run(run, &mut place, Some(&mut stint)) {
                 After::Over { ticket: Some(tag), .. } => {
-                    let now = execution.now;
-                    return self.ready(run, tag, now);
+                    let (now, runs) = (execution.now, stint.runs);
+                    return (self.ready(run, tag, now), runs);
                 }
                 After::Over { .. } => {}
-                After::Replaced => return Slot::Gone,
+                After::Replaced => return (Slot::Gone, stint.runs),
             }
             if place.is_some() {
                 stint.goes_on();
             }
         }
-        Slot::Mine
+        (Slot::Mine, stint.runs)
     }
 
     /// The session has more for another slice. This worker looks for work next, and may well take

@@ -159,7 +159,7 @@ pub(crate) fn prefetch<T>(place: *const T) {
     // SAFETY: it changes nothing that a program can see, and never faults. Old processors take it
     // for a `nop`.
     unsafe {
-        std::arch::asm!("prefetchw [{}]", in(reg) place, options(readonly, nostack, preserves_flags));
+        std::arch::asm!("prefetchw [{}]", in(reg) place.addr(), options(nomem, nostack, preserves_flags));
     }
     #[cfg(any(not(target_arch = "x86_64"), miri))]
     let _ = place;

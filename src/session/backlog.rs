@@ -79,18 +79,10 @@ impl<C: Code> Backlog<C> {
     #[inline]
     fn prefetch_next_place(&self) {
         if let Some(last) = self.rest.back() {
-            // Its last byte: it begins where this one ends. At the end of the buffer that is
-            // nobody's, and the hint is wasted.
+            // Its last byte: it begins where this one ends. At the end of the buffer that is a
+            // neighbour's, whom it costs a miss.
             let next = std::ptr::from_ref(last).wrapping_add(1);
             C::prefetch(next.wrapping_add(1).cast::<u8>().wrapping_sub(1));
-        }
-    }
-
-    /// What the next is made of comes to the worker's core while it executes this one.
-    #[inline]
-    fn prefetch_front(&self) {
-        if let Some(next) = self.rest.front() {
-            next.item.prefetch_next();
         }
     }
 
@@ -178,7 +170,10 @@ impl<C: Code> Backlog<C> {
         if let Item::Message(_) = entry.item {
             self.messages -= 1;
         }
-        self.prefetch_front();
+        // What the next two are made of comes to the worker's core while it executes this one.
+        if let Some(next) = self.rest.front() {
+            next.item.prefetch_next();
+        }
         if let Some(second) = self.rest.get(1) {
             second.item.prefetch();
         }
@@ -193,7 +188,9 @@ impl<C: Code> Backlog<C> {
             Some(first) => first.into_closure(),
             None => self.rest.pop_front().expect("a closure waits").into_closure(),
         };
-        self.prefetch_front();
+        if let Some(next) = self.rest.front() {
+            next.item.prefetch();
+        }
         code
     }
 

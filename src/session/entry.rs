@@ -68,8 +68,8 @@ impl<C: Code> Item<C> {
         }
     }
 
-    /// The same for what runs next. A message's cell has been asked for by then: it tells where the
-    /// rest of the message is.
+    /// The same for what runs next. A message's cell tells where the rest of the message is; but for
+    /// the first of a slice, it has been asked for by then.
     #[inline]
     pub(super) fn prefetch_next(&self) {
         match self {
