@@ -47,7 +47,7 @@ impl Pace {
     /// or its worker has slept or has been made to wait for its processor.
     const QUICK: Duration = Duration::from_micros(20);
     /// The longest patience, where the others' turns have brought nothing.
-    const MOST: u32 = 64;
+    const MOST: u32 = 1024;
 
     pub(super) fn new() -> Self {
         let (begun, working) = (Moment::START, Moment::START);
@@ -150,8 +150,9 @@ mod tests {
     #[test]
     fn what_does_not_help_is_done_less_and_less_until_sessions_fill_again() {
         let mut worker = Worker::new();
-        // After 1, 3, 7, 15, 31 and 63 spans, then after each 64.
-        assert_eq!(worker.works(1000, 1, FAST), 20);
+        // After 1, 3, 7, 15 spans and so on, and at last after each 1,024.
+        assert_eq!(worker.works(2 * Pace::MOST - 1, 1, FAST), 11);
+        assert_eq!(worker.works(4 * Pace::MOST, 1, FAST), 4);
         assert_eq!(worker.works(100, Pace::FEW, FAST), 100, "each span again");
     }
 

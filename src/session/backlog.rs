@@ -188,7 +188,11 @@ impl<C: Code> Backlog<C> {
             Some(first) => first.into_closure(),
             None => self.rest.pop_front().expect("a closure waits").into_closure(),
         };
-        if let Some(next) = self.rest.front() {
+        // A receipt's closure lies elsewhere, and nearly always the next one's does too: it comes to
+        // the worker's core meanwhile.
+        if code.standing().is_some()
+            && let Some(next) = self.rest.front()
+        {
             next.item.prefetch();
         }
         code
