@@ -3,6 +3,7 @@
 use super::Engine;
 use super::core::Core;
 use super::cron::{self, Cron};
+use super::handle::Desk;
 use super::overrides::Overrides;
 use super::recover::{self, Own};
 use super::submit;
@@ -13,7 +14,7 @@ use crate::model::{Error, Message};
 use crate::run::{Crew, Shared, WaitGraph};
 use crate::session::{Hooks, LANES_MAX, SWEEP, What};
 use crate::store::Transcripts;
-use crate::sync::{Arc, Mutex, par};
+use crate::sync::{Arc, Mutex, Weak, par};
 use crate::time::{Clock, ManualClock};
 use crate::watch::Event;
 
@@ -133,7 +134,8 @@ impl Builder {
         let (people, reloading) = (Mutex::default(), Mutex::default());
         let cron = Cron::new(&shared, &dedupe)?;
         let manual = self.clock;
-        let core = Core {
+        let core = Arc::new_cyclic(|core| Core {
+            desk: Arc::new(Desk::new(&shared, &dedupe, Weak::clone(core))),
             shared,
             staff,
             helpers,
@@ -144,13 +146,13 @@ impl Builder {
             dedupe,
             recovery,
             manual,
-        };
+        });
         core.start_helpers()?;
         let shared = &core.shared;
         core.staff.takers.survey(shared);
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));
         shared.timer.arm(shared.now().plus(SWEEP), What::Sweep);
         shared.bus.say(shared.now(), || Event::EngineStarted);
-        Ok(Engine { core: Arc::new(core) })
+        Ok(Engine { core })
     }
 }

@@ -4,7 +4,7 @@ use super::Engine;
 use super::submit::{No, check_key, give_room, may_leave, no, refused, take_room};
 use crate::model::{Priority, Reason};
 use crate::run::{Closure, Job, Receipt, Refused, Run, Session, Shared};
-use crate::session::{Door, Landed, NotAdmitted, Origin};
+use crate::session::{Door, Hint, Landed, NotAdmitted, Origin};
 use crate::sync::atomic::Ordering;
 use crate::sync::on::{Thread, kind};
 use crate::sync::{Arc, caught};
@@ -12,6 +12,8 @@ use crate::watch::Count;
 
 /// The lane and the session of a closure.
 type Way<'a> = (&'a Arc<Door<Closure>>, Arc<Session>);
+/// The same, and where a handle has its hint.
+pub(super) type Known<'a> = (&'a Arc<Door<Closure>>, &'a Arc<Session>, Option<&'a Hint>);
 
 impl Engine {
     /// Queues code under a key, with a receipt for its value. It shares order and fates with the
@@ -26,7 +28,7 @@ impl Engine {
         code: impl FnOnce(&Run) -> T + Send + 'static,
     ) -> Result<Receipt<T>, Refused<()>> {
         let (door, session) = self.way(lane, key)?;
-        task(self.shared(), door, &session, code)
+        task(self.shared(), (door, &session, None), code)
     }
 
     /// Queues code under a key; nobody will ask for it. The fastest way in but for
@@ -41,7 +43,7 @@ impl Engine {
         code: impl FnOnce(&Run) + Send + 'static,
     ) -> Result<(), Refused<()>> {
         let (door, session) = self.way(lane, key)?;
-        fire(self.shared(), door, &session, Closure::fired(code))
+        fire(self.shared(), (door, &session, None), Closure::fired(code))
     }
 
     /// Queues code without a key: first in, first out in its lane, and in parallel.
@@ -55,7 +57,7 @@ impl Engine {
     ) -> Result<Receipt<T>, Refused<()>> {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
         self.keyless(door, |session| {
-            let mut receipt = task(shared, door, session, code)?;
+            let mut receipt = task(shared, (door, session, None), code)?;
             receipt.session = Some(Arc::clone(session));
             Ok(receipt)
         })
@@ -71,7 +73,7 @@ impl Engine {
         code: impl FnOnce(&Run) + Send + 'static,
     ) -> Result<(), Refused<()>> {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
-        self.keyless(door, |session| fire(shared, door, session, Closure::fired(code)))
+        self.keyless(door, |session| fire(shared, (door, session, None), Closure::fired(code)))
     }
 
     fn door_of(&self, lane: &str) -> Result<&Arc<Door<Closure>>, Refused<()>> {
@@ -115,18 +117,16 @@ fn hand_back(shared: &Shared, no: No) -> Refused<()> {
 #[inline]
 pub(super) fn fire(
     shared: &Arc<Shared>,
-    door: &Arc<Door<Closure>>,
-    session: &Arc<Session>,
+    known: Known<'_>,
     code: Closure,
 ) -> Result<(), Refused<()>> {
-    admit(shared, door, session, &mut Some(code)).map(drop)
+    admit(shared, known, &mut Some(code)).map(drop)
 }
 
 #[inline]
 fn admit(
     shared: &Arc<Shared>,
-    door: &Arc<Door<Closure>>,
-    session: &Arc<Session>,
+    (door, session, hint): Known<'_>,
     code: &mut Option<Closure>,
 ) -> Result<Landed, Refused<()>> {
     may_leave(shared, door)
@@ -134,7 +134,7 @@ fn admit(
         .map_err(|no| hand_back(shared, no))?;
     let place = (door.id, Priority::Normal);
     let origin = || if kind() == Thread::Worker { Origin::Run } else { Origin::Outside };
-    match shared.admit_closure(session, code, place, origin) {
+    match shared.admit_closure(session, code, place, hint, origin) {
         Ok(landed) => {
             shared.counters.add(Count::Accepted, 1);
             Ok(landed)
@@ -151,13 +151,13 @@ fn admit(
 /// With a receipt, into a known session and lane.
 pub(super) fn task<T: Clone + Send + 'static>(
     shared: &Arc<Shared>,
-    door: &Arc<Door<Closure>>,
-    session: &Arc<Session>,
+    known: Known<'_>,
     code: impl FnOnce(&Run) -> T + Send + 'static,
 ) -> Result<Receipt<T>, Refused<()>> {
+    let (_, session, _) = known;
     let job = Arc::new(Job::new(code, session.serial));
     let mut code = Some(Closure::task(Arc::clone(&job) as Arc<_>));
-    let landed = admit(shared, door, session, &mut code)?;
+    let landed = admit(shared, known, &mut code)?;
     let priority = Priority::Normal;
     let key = Some(Arc::clone(&session.key));
     Ok(Receipt { pending: job, key, session: None, landed, priority, came_back: None })

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::builder::Builder;
 use super::cron::Cron;
+use super::handle::Desk;
 use super::overrides::Overrides;
 use super::recover::Recovery;
 use crate::config::Config;
@@ -44,6 +45,8 @@ pub(super) struct Core {
     pub(super) reloading: Mutex<()>,
     pub(super) cron: Cron,
     pub(super) dedupe: Arc<Dedupe>,
+    /// That of lane `main`, for its handles.
+    pub(super) desk: Arc<Desk>,
     /// Set with a journal: what it kept comes back once.
     #[cfg_attr(not(feature = "journal"), allow(dead_code, reason = "never set then"))]
     pub(super) recovery: Option<Recovery>,

@@ -1,24 +1,41 @@
 //! A session's handle: the fast path, without a look-up each time.
 
 use super::Engine;
-use super::closures::{fire, task};
-use super::core::Core;
+use super::closures::{Known, fire, task};
+use super::core::{Core, Session as Keyed};
 use super::submit::{By, check_key, message_from};
 use crate::ingress::Dedupe;
-use crate::model::{Error, Knobs, Message, Reason};
+use crate::model::{Error, Knobs, LaneId, Message, Reason};
 use crate::run::{Closure, Receipt, Refused, Run, Shared};
-use crate::session::Door;
+use crate::session::{Door, Hint};
 use crate::sync::{Arc, Weak};
 
-/// A key, looked up once. Holding it keeps the session's entry in the table. Cheap to clone.
+/// A key, looked up once. Holding it keeps the session's entry in the table. Cheap to clone: a
+/// clone for each thread that submits is quicker than one handle for all.
 #[derive(Clone)]
 pub struct Session {
+    desk: Arc<Desk>,
+    keyed: Arc<Keyed>,
+    /// Written by whoever queues a closure by this handle.
+    hint: Hint,
+}
+
+/// What all handles of a lane need beside their session.
+#[derive(Clone)]
+pub(super) struct Desk {
     shared: Arc<Shared>,
     door: Arc<Door<Closure>>,
-    keyed: Arc<super::core::Session>,
     dedupe: Arc<Dedupe>,
     /// For directives: a handle does not keep the engine open.
     core: Weak<Core>,
+}
+
+impl Desk {
+    /// That of lane `main`.
+    pub(super) fn new(shared: &Arc<Shared>, dedupe: &Arc<Dedupe>, core: Weak<Core>) -> Self {
+        let door = Arc::clone(shared.doors.get(LaneId(0)));
+        Self { shared: Arc::clone(shared), door, dedupe: Arc::clone(dedupe), core }
+    }
 }
 
 impl std::fmt::Debug for Session {
@@ -35,11 +52,8 @@ impl Engine {
     pub fn session(&self, key: &str) -> Result<Session, Error> {
         let shared = self.shared();
         check_key(&shared.config().limits, key).map_err(|no| Error::invalid(no.of(()).detail))?;
-        let door = Arc::clone(shared.doors.get(crate::model::LaneId(0)));
         let keyed = shared.table.session(key);
-        let core = Arc::downgrade(&self.core);
-        let dedupe = Arc::clone(&self.core.dedupe);
-        Ok(Session { shared: Arc::clone(shared), door, keyed, dedupe, core })
+        Ok(Session { desk: Arc::clone(&self.core.desk), keyed, hint: Hint::default() })
     }
 
     /// Sets the knobs of one session, in place of those that it had; `Knobs::default()` takes
@@ -70,8 +84,9 @@ impl Session {
     /// # Errors
     /// `UnknownLane`.
     pub fn in_lane(&self, lane: &str) -> Result<Self, Error> {
-        let door = Arc::clone(self.shared.doors.named(lane)?);
-        Ok(Self { door, ..self.clone() })
+        let door = Arc::clone(self.desk.shared.doors.named(lane)?);
+        let desk = Arc::new(Desk { door, ..Desk::clone(&self.desk) });
+        Ok(Self { desk, ..self.clone() })
     }
 
     /// The session key.
@@ -86,7 +101,8 @@ impl Session {
     /// `Full`, `Draining`, `Closed`.
     #[inline]
     pub fn fire(&self, code: impl FnOnce(&Run) + Send + 'static) -> Result<(), Refused<()>> {
-        fire(&self.shared, &self.door, &self.keyed, Closure::fired(code))
+        self.hint.ask(&self.keyed);
+        fire(&self.desk.shared, self.known(), Closure::fired(code))
     }
 
     /// Queues code, with a receipt for its value.
@@ -97,7 +113,13 @@ impl Session {
         &self,
         code: impl FnOnce(&Run) -> T + Send + 'static,
     ) -> Result<Receipt<T>, Refused<()>> {
-        task(&self.shared, &self.door, &self.keyed, code)
+        self.hint.ask(&self.keyed);
+        task(&self.desk.shared, self.known(), code)
+    }
+
+    #[inline]
+    fn known(&self) -> Known<'_> {
+        (&self.desk.door, &self.keyed, Some(&self.hint))
     }
 
     /// Submits a message, whose key must be this session's.
@@ -109,14 +131,15 @@ impl Session {
             let detail = format!("the handle is of {:?}, not {:?}", self.key(), message.key);
             return Err(Refused::new(message, Reason::Invalid, detail));
         }
-        let message = match self.core.upgrade() {
+        let desk = &*self.desk;
+        let message = match desk.core.upgrade() {
             Some(core) => {
                 core.recovered();
                 core.receive(message)?
             }
             None => message,
         };
-        let known = Some((&self.keyed, self.door.id));
-        message_from(&self.shared, &self.dedupe, known, message, By::OUTSIDE)
+        let known = Some((&self.keyed, desk.door.id));
+        message_from(&desk.shared, &desk.dedupe, known, message, By::OUTSIDE)
     }
 }

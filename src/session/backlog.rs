@@ -70,19 +70,20 @@ impl<C: Code> Backlog<C> {
             self.first = Some(entry);
         } else {
             self.rest.push_back(entry);
-            self.prefetch_next_place();
+            // The next place, which a worker had last, comes to this core while other sessions are
+            // served: else the unlock behind its entry waits for it. Its last byte: it begins where
+            // this one ends.
+            C::prefetch(self.next_place().wrapping_add(1).cast::<u8>().wrapping_sub(1));
         }
     }
 
-    /// The place of the next entry, which a worker had last, comes to this core while other
-    /// sessions are served: else the unlock behind its entry waits for it.
+    /// Where the next entry will lie, if others are before it: to ask for it. At the end of the
+    /// buffer that is a neighbour's place, whom it costs a miss.
     #[inline]
-    fn prefetch_next_place(&self) {
-        if let Some(last) = self.rest.back() {
-            // Its last byte: it begins where this one ends. At the end of the buffer that is a
-            // neighbour's, whom it costs a miss.
-            let next = std::ptr::from_ref(last).wrapping_add(1);
-            C::prefetch(next.wrapping_add(1).cast::<u8>().wrapping_sub(1));
+    pub(crate) fn next_place(&self) -> *const Entry<C> {
+        match self.rest.back() {
+            Some(last) => std::ptr::from_ref(last).wrapping_add(1),
+            None => self.rest.as_slices().0.as_ptr(),
         }
     }
 

@@ -7,6 +7,7 @@ mod door;
 mod due;
 mod entry;
 mod gate;
+mod hint;
 mod hooks;
 mod issue;
 #[cfg(feature = "journal")]
@@ -48,6 +49,7 @@ pub(crate) use entry::{Code, Kept};
 #[cfg(all(test, loom))]
 pub(crate) use gate::{Call, Gate};
 pub(crate) use gate::{Found, Goes, Owed, Woken};
+pub(crate) use hint::Hint;
 pub(crate) use hooks::Hooks;
 #[cfg(feature = "journal")]
 pub(crate) use jots::reserve;

@@ -91,6 +91,12 @@ impl<C: Code> Session<C> {
         body.awake = Some(Box::new(Machine::wake(self.serial.wrapping_sub(1), body.asleep)));
     }
 
+    /// Where the lock lies, for a prefetch.
+    #[inline]
+    pub(super) fn lock_place(&self) -> *const u8 {
+        std::ptr::from_ref(&self.body).cast()
+    }
+
     /// The signal word: one load.
     #[inline]
     pub(crate) fn signal(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! How a transition is carried out: lock, change, number the events, unlock, then act.
 
 use super::entry::Code;
+use super::hint::Hint;
 use super::machine::{Cx, Door, Machine, Origin, Slice, Strode, TheLongWay};
 use super::next::{Landed, Next, NotAdmitted, Tag};
 use super::session::{Locked, Session};
@@ -150,6 +151,7 @@ impl<C: Code> Shared<C> {
         session: &Arc<Session<C>>,
         code: &mut Option<C>,
         (lane, priority): (LaneId, Priority),
+        hint: Option<&Hint>,
         origin: impl FnOnce() -> Origin,
     ) -> Result<Landed, NotAdmitted> {
         let mut locked = session.lock();
@@ -159,9 +161,10 @@ impl<C: Code> Shared<C> {
                 locked.machine.queue_behind(code, (lane, priority), cap, || self.now())
         {
             locked.leaves_readers_alone();
+            locked.notes_next_place(hint);
             return Ok(landed);
         }
-        self.admit_weighed(session, locked, code, (lane, priority), origin())
+        self.admit_weighed(session, locked, code, (lane, priority), hint, origin())
     }
 
     /// The clock is read only where somebody needs the time.
@@ -171,6 +174,7 @@ impl<C: Code> Shared<C> {
         mut locked: Locked<'_, C>,
         code: &mut Option<C>,
         (lane, priority): (LaneId, Priority),
+        hint: Option<&Hint>,
         origin: Origin,
     ) -> Result<Landed, NotAdmitted> {
         let timed = code.as_ref().is_some_and(|code| locked.machine.wants_clock(code));
@@ -185,6 +189,7 @@ impl<C: Code> Shared<C> {
         if plain && locked.machine.is_plain() {
             locked.leaves_readers_alone();
         }
+        locked.notes_next_place(hint);
         drop(locked);
         let ticket = next.ticket.take();
         // Whatever else there is to do was admitted by the clock.

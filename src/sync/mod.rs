@@ -79,7 +79,7 @@ pub(crate) mod atomic {
 /// Atomics that only count: nothing is decided by them, so that no checker needs to look at the
 /// order of their changes.
 pub(crate) mod tally {
-    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 }
 
 /// What a model's own books and its rig are made of: no checker sees it.

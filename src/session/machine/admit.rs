@@ -337,6 +337,12 @@ impl<C: Code> Machine<C> {
         self.backlog.push(Entry::new(item, number, lane, priority, Joins::Nobody));
     }
 
+    /// Where the next entry will lie, if others are before it: to ask for it.
+    #[inline]
+    pub(crate) fn next_place(&self) -> *const Entry<C> {
+        self.backlog.next_place()
+    }
+
     /// Whether this closure, the next one, needs the time: because it is timed, or since whatever
     /// may be due is settled at the right moment.
     #[inline]
