@@ -71,7 +71,10 @@ impl Worker {
                     return Leaves::Retired;
                 }
                 Found::Ticket => match self.take_ticket() {
-                    Slot::Mine => self.leave_and_look(Owed::No),
+                    Slot::Mine(turn) => {
+                        self.let_others_go_first(turn);
+                        self.leave_and_look(Owed::No)
+                    }
                     Slot::Owing => self.leave_and_look(Owed::Call),
                     Slot::Gone => return Leaves::Replaced,
                 },
@@ -127,7 +130,7 @@ impl Worker {
         let id = self.ids.next(&self.shared);
         let Redeemed { session, ticket, now, started } = redeem(&self.shared, &self.door, id, None);
         if started.is_none() {
-            return Slot::Mine;
+            return Slot::Mine(Turn::Mine);
         }
         self.ids.use_up();
         let home = self.home.take().unwrap_or_else(|| Home {
@@ -135,30 +138,29 @@ impl Worker {
             crew: Arc::clone(&self.staff.crew),
         });
         let mut run = Run::new(home, session, self.door.id);
-        let (slot, runs) = self.slice(&mut run, started, &ticket, now);
+        let slot = self.slice(&mut run, started, &ticket, now);
         self.home = Some(run.home());
-        if self.pace.slice_over(runs, now) == Turn::Others && self.may_let_go_first(&slot) {
+        slot
+    }
+
+    /// Where it is the others' turn, they get this processor once, unless a run waits for the slot.
+    /// P8.
+    fn let_others_go_first(&mut self, turn: Turn) {
+        if turn == Turn::Others && self.door.gate.resuming() == 0 {
             let from = self.shared.now();
             thread::yield_now();
             self.pace.others_had(from, self.shared.now());
         }
-        slot
     }
 
-    /// Whether nobody waits for what this worker does next: neither a sleeper, for the call that it
-    /// owes, nor a run, for its slot.
-    fn may_let_go_first(&self, slot: &Slot) -> bool {
-        matches!(slot, Slot::Mine) && self.door.gate.resuming() == 0
-    }
-
-    /// Runs of one session, one after the other, until the slice is over; and how many there were.
+    /// Runs of one session, one after the other, until the slice is over.
     fn slice(
         &mut self,
         run: &mut Run,
         mut place: Option<Started<Closure>>,
         ticket: &Ticketed,
         begun: Moment,
-    ) -> (Slot, u32) {
+    ) -> Slot {
         let Self { staff, shared, door, ids, seat, .. } = self;
         let mut stint = Stint::new(ticket, shared, door, ids, begun);
         let mut execution = Execution::new(staff, shared, door, begun).seated(seat.as_ref());
@@ -166,28 +168,30 @@ impl Worker {
             match execution.run(run, &mut place, Some(&mut stint)) {
                 After::Over { ticket: Some(tag), .. } => {
                     let (now, runs) = (execution.now, stint.runs);
-                    return (self.ready(run, tag, now), runs);
+                    let turn = self.pace.slice_over(runs, begun);
+                    return self.ready(run, tag, now, turn);
                 }
                 After::Over { .. } => {}
-                After::Replaced => return (Slot::Gone, stint.runs),
+                After::Replaced => return Slot::Gone,
             }
             if place.is_some() {
                 stint.goes_on();
             }
         }
-        (Slot::Mine, stint.runs)
+        let runs = stint.runs;
+        Slot::Mine(self.pace.slice_over(runs, begun))
     }
 
     /// The session has more for another slice. This worker looks for work next, and may well take
     /// the ticket itself: it wakes nobody for it.
-    fn ready(&self, run: &Run, tag: Tag, now: Moment) -> Slot {
+    fn ready(&self, run: &Run, tag: Tag, now: Moment, turn: Turn) -> Slot {
         if tag.lane == self.door.id && run.is_plain() {
             self.shared.issue_uncalled(run.session(), tag, Some(now));
             return Slot::Owing;
         }
         // P7: the host's callbacks hang on the run, and dropping them may take its time.
         self.shared.issue(run.session(), tag, Some(now));
-        Slot::Mine
+        Slot::Mine(turn)
     }
 }
 
@@ -199,8 +203,10 @@ enum Sleeps {
 
 /// Whether a worker still has the slot that it took.
 enum Slot {
-    Mine,
-    /// It has, and owes a call for the ticket that it has put into the lane.
+    /// It has, and owes nobody anything: others may go first.
+    Mine(Turn),
+    /// It has, and owes a call for the ticket that it has put into the lane. P3: a sleeper may wait
+    /// for it, and so nobody goes first.
     Owing,
     Gone,
 }
