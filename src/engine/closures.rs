@@ -12,8 +12,8 @@ use crate::watch::Count;
 
 /// The lane and the session of a closure.
 type Way<'a> = (&'a Arc<Door<Closure>>, Arc<Session>);
-/// The same, and where a handle has its hint.
-pub(super) type Known<'a> = (&'a Arc<Door<Closure>>, &'a Arc<Session>, Option<&'a Hint>);
+/// The same, and the hint of the handle, or of the session.
+pub(super) type Known<'a> = (&'a Arc<Door<Closure>>, &'a Arc<Session>, &'a Hint);
 
 impl Engine {
     /// Queues code under a key, with a receipt for its value. It shares order and fates with the
@@ -28,7 +28,7 @@ impl Engine {
         code: impl FnOnce(&Run) -> T + Send + 'static,
     ) -> Result<Receipt<T>, Refused<()>> {
         let (door, session) = self.way(lane, key)?;
-        task(self.shared(), (door, &session, None), code)
+        task(self.shared(), (door, &session, &session.hint), code)
     }
 
     /// Queues code under a key; nobody will ask for it. The fastest way in but for
@@ -43,7 +43,7 @@ impl Engine {
         code: impl FnOnce(&Run) + Send + 'static,
     ) -> Result<(), Refused<()>> {
         let (door, session) = self.way(lane, key)?;
-        fire(self.shared(), (door, &session, None), Closure::fired(code))
+        fire(self.shared(), (door, &session, &session.hint), Closure::fired(code))
     }
 
     /// Queues code without a key: first in, first out in its lane, and in parallel.
@@ -57,7 +57,7 @@ impl Engine {
     ) -> Result<Receipt<T>, Refused<()>> {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
         self.keyless(door, |session| {
-            let mut receipt = task(shared, (door, session, None), code)?;
+            let mut receipt = task(shared, (door, session, &session.hint), code)?;
             receipt.session = Some(Arc::clone(session));
             Ok(receipt)
         })
@@ -73,7 +73,7 @@ impl Engine {
         code: impl FnOnce(&Run) + Send + 'static,
     ) -> Result<(), Refused<()>> {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
-        self.keyless(door, |session| fire(shared, (door, session, None), Closure::fired(code)))
+        self.keyless(door, |session| fire(shared, (door, session, &session.hint), Closure::fired(code)))
     }
 
     fn door_of(&self, lane: &str) -> Result<&Arc<Door<Closure>>, Refused<()>> {

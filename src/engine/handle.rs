@@ -101,7 +101,7 @@ impl Session {
     /// `Full`, `Draining`, `Closed`.
     #[inline]
     pub fn fire(&self, code: impl FnOnce(&Run) + Send + 'static) -> Result<(), Refused<()>> {
-        self.hint.ask(&self.keyed);
+        self.keyed.ask(&self.hint);
         fire(&self.desk.shared, self.known(), Closure::fired(code))
     }
 
@@ -113,13 +113,13 @@ impl Session {
         &self,
         code: impl FnOnce(&Run) -> T + Send + 'static,
     ) -> Result<Receipt<T>, Refused<()>> {
-        self.hint.ask(&self.keyed);
+        self.keyed.ask(&self.hint);
         task(&self.desk.shared, self.known(), code)
     }
 
     #[inline]
     fn known(&self) -> Known<'_> {
-        (&self.desk.door, &self.keyed, Some(&self.hint))
+        (&self.desk.door, &self.keyed, &self.hint)
     }
 
     /// Submits a message, whose key must be this session's.
@@ -131,6 +131,7 @@ impl Session {
             let detail = format!("the handle is of {:?}, not {:?}", self.key(), message.key);
             return Err(Refused::new(message, Reason::Invalid, detail));
         }
+        self.keyed.ask(&self.keyed.hint);
         let desk = &*self.desk;
         let message = match desk.core.upgrade() {
             Some(core) => {

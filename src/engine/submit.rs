@@ -273,6 +273,7 @@ pub(super) fn enter(
         (now, rules),
         |m, cx| {
             let (next, answer) = m.admit(&cell, origin, cx);
+            session.hint.note(m.next_place());
             (next, (answer, cell.standing.place()))
         },
         admitted,
@@ -315,23 +316,34 @@ pub(super) fn terms(
 }
 
 /// P9: the engine-wide bounds.
+#[inline]
 pub(super) fn take_room(shared: &Shared, bytes: u64) -> Result<(), No> {
     if shared.pending.take(1) == Room::Full {
-        // A drain may have seen what this has looked at on its way.
-        shared.nudge_drain();
-        let most = shared.config().limits.max_pending;
-        return Err(no(Reason::Full, format!("{most} messages wait in the engine: the most")));
+        return Err(too_many(shared));
     }
     if shared.open() != Open::Open {
         // A drain adds up meanwhile.
         shared.pending.moved();
     }
     if bytes > 0 && shared.bytes.take(bytes) == Room::Full {
-        give_room(shared, 0);
-        let most = shared.config().limits.max_bytes;
-        return Err(no(Reason::Full, format!("{most} bytes wait in the engine: the most")));
+        return Err(too_much(shared));
     }
     Ok(())
+}
+
+#[cold]
+fn too_many(shared: &Shared) -> No {
+    // A drain may have seen what this has looked at on its way.
+    shared.nudge_drain();
+    let most = shared.config().limits.max_pending;
+    no(Reason::Full, format!("{most} messages wait in the engine: the most"))
+}
+
+#[cold]
+fn too_much(shared: &Shared) -> No {
+    give_room(shared, 0);
+    let most = shared.config().limits.max_bytes;
+    no(Reason::Full, format!("{most} bytes wait in the engine: the most"))
 }
 
 pub(super) fn give_room(shared: &Shared, bytes: u64) {

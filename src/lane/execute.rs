@@ -93,32 +93,35 @@ impl<'a> Execution<'a> {
     fn run_closures(
         &mut self,
         run: &mut Run,
-        mut code: Closure,
+        code: Closure,
         place: &mut Option<Started<Closure>>,
         mut stint: Option<&mut Stint<'_>>,
     ) -> After {
-        loop {
-            let (came, due) = match code.asked() {
-                Ok(task) => (caught::call(|| task.call(run)), Some(task)),
-                Err(code) => (caught::call(|| code.call(run)), None),
+        let mut next = Some(code);
+        while let Some(code) = next.take() {
+            let (came, due) = if code.as_task().is_none() {
+                (caught::call(|| code.call(run)), None)
+            } else {
+                let task = code.into_task().expect("it has a receipt");
+                (caught::call(|| task.call(run)), Some(task))
             };
             self.unread += 1;
             if self.timed.is_some() || self.unread >= self.every {
                 self.read_clock();
             }
             let slice = stint.as_deref_mut().and_then(|stint| stint.slice(self.now, place));
-            let next = match due {
-                Some(task) => self.finish_closure(run, came, Asked(task), slice),
-                None => self.finish_closure(run, came, Fired, slice),
+            let over = match due {
+                Some(task) => self.finish_closure(run, came, Asked(task), slice, &mut next),
+                None => self.finish_closure(run, came, Fired, slice, &mut next),
             };
-            match next {
-                Ok(next) => code = next,
-                Err(after) => return after,
+            if let Some(after) = over {
+                return after;
             }
             if let Some(stint) = stint.as_deref_mut() {
                 run.goes_on_as(stint.goes_on());
             }
         }
+        unreachable!("the next closure has started")
     }
 
     fn run_batch(
@@ -221,34 +224,39 @@ impl<'a> Execution<'a> {
         end_of(run, caught::call(|| (handler.handle)(run)))
     }
 
-    /// Ends a closure; answers the next one if it has started by the short way.
+    /// Ends a closure. By the short way the next one starts at once, and is put into its place.
     #[inline]
     fn finish_closure<D: Due>(
         &mut self,
         run: &Run,
         came: Result<(), String>,
         due: D,
-        slice: Option<Slice<'_, Closure>>,
-    ) -> Result<Closure, After> {
-        let mut slice = match slice {
-            Some(slice) if run.is_plain() && came.is_ok() => slice,
-            slice => return Err(self.finish(run, end_of_closure(came), due, slice)),
+        mut slice: Option<Slice<'_, Closure>>,
+        next: &mut Option<Closure>,
+    ) -> Option<After> {
+        let (shared, session, id) = (self.shared, run.session(), run.id());
+        let strode = match &mut slice {
+            Some(slice) if run.is_plain() && came.is_ok() => {
+                shared.stride(session, id, slice, self.now, self.seat, next)
+            }
+            _ => return Some(self.finish(run, end_of_closure(came), due, slice)),
         };
-        match self.shared.stride(run.session(), run.id(), &mut slice, self.now, self.seat) {
-            Ok(Strode::On(next)) => {
+        match strode {
+            Ok(Strode::On) => {
                 self.was_timed();
-                due.tell(run, ran(run.id()), None);
-                self.timed = slice.admitted.map(|admitted| self.time(admitted));
-                Ok(next)
+                due.tell(run, ran(id), None);
+                let admitted = slice.and_then(|slice| slice.admitted);
+                self.timed = admitted.map(|admitted| self.time(admitted));
+                None
             }
             Ok(Strode::Over) => {
                 self.was_timed();
-                self.shared.count_closure(self.seat);
-                due.tell(run, ran(run.id()), None);
-                self.shared.give_last();
-                Err(After::Over { slot: SlotState::Held, ticket: None })
+                shared.count_closure(self.seat);
+                due.tell(run, ran(id), None);
+                shared.give_last();
+                Some(After::Over { slot: SlotState::Held, ticket: None })
             }
-            Err(locked) => Err(self.finish_locked(run, locked, End::Done(None), due, Some(slice))),
+            Err(locked) => Some(self.finish_locked(run, locked, End::Done(None), due, slice)),
         }
     }
 

@@ -29,10 +29,10 @@ impl Closure {
         self.0.as_shared()
     }
 
-    /// The task, if it has a receipt; else the closure, which was fired.
+    /// The task, if it has a receipt.
     #[inline]
-    pub(crate) fn asked(self) -> Result<Arc<dyn Task>, Self> {
-        self.0.into_shared().map_err(Self)
+    pub(crate) fn into_task(self) -> Option<Arc<dyn Task>> {
+        self.0.into_shared().ok()
     }
 
     /// Calls code that was fired.

@@ -184,11 +184,9 @@ impl<C: Code> Backlog<C> {
     /// Takes the oldest entry out, which is a closure.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "each call would copy the closure once more")]
-    pub(crate) fn pop_closure(&mut self) -> C {
-        let code = match self.first.take() {
-            Some(first) => first.into_closure(),
-            None => self.rest.pop_front().expect("a closure waits").into_closure(),
-        };
+    pub(crate) fn pop_closure(&mut self, place: &mut Option<C>) {
+        let entry = self.pop_raw().expect("a closure waits");
+        let code = place.insert(entry.into_closure());
         // A receipt's closure lies elsewhere, and nearly always the next one's does too: it comes to
         // the worker's core meanwhile.
         if code.standing().is_some()
@@ -196,7 +194,6 @@ impl<C: Code> Backlog<C> {
         {
             next.item.prefetch();
         }
-        code
     }
 
     /// The oldest message that `suits`, which may not be one whose steer waits for delivery.
@@ -281,11 +278,28 @@ mod tests {
             let mut backlog = Backlog::new();
             fill(&mut backlog);
             backlog.free();
-            assert!((0..=n).all(|k| backlog.pop_closure() == k) && backlog.is_free());
+            let mut pop = || {
+                let mut place = None;
+                backlog.pop_closure(&mut place);
+                place
+            };
+            assert!((0..=n).all(|k| pop() == Some(k)) && backlog.is_free());
             backlog.free();
             assert_eq!(backlog.rest.capacity() > 0, stays);
             fill(&mut backlog);
             assert_eq!(backlog.rest.as_slices().1.len(), 0, "it begins at its front");
+        }
+    }
+
+    #[test]
+    fn the_next_entry_comes_to_lie_where_it_is_foretold() {
+        let mut backlog = Backlog::new();
+        (0..6).for_each(|k| backlog.push(entry(Item::Closure(k))));
+        for k in 6..8 {
+            assert!(backlog.rest.len() < backlog.rest.capacity(), "it does not grow");
+            let place = backlog.next_place();
+            backlog.push(entry(Item::Closure(k)));
+            assert_eq!(backlog.rest.back().map(std::ptr::from_ref), Some(place));
         }
     }
 

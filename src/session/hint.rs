@@ -1,15 +1,15 @@
-//! What a handle remembers of its session: where the next closure will lie.
+//! Where a session's next entry will lie, as whoever queued the last one saw it.
 
 use super::entry::{Code, Entry};
-use super::session::{Locked, Session};
 use crate::sync::tally::{AtomicUsize, Ordering};
 
-/// The address of a session's next entry, as the last who queued a closure by this handle saw it;
-/// 0 before.
+/// The address of a session's next entry; 0 before the first. A session has one for whoever comes
+/// by its key, and each handle one of its own.
 ///
-/// Whoever queues the next one asks for that cache line and for the lock's before it does anything
-/// else: a worker had both, and the lock and its release each wait until all that was written has
-/// arrived. It decides nothing. No address is wrong; an old one costs a miss.
+/// Whoever queues the next entry asks for its cache line, and for the lock's, before it does
+/// anything else: a worker had both, and the lock and its release each wait until all that was
+/// written before them has arrived. It decides nothing. No address is wrong; an old one costs a
+/// miss.
 #[derive(Debug, Default)]
 pub(crate) struct Hint(AtomicUsize);
 
@@ -21,10 +21,9 @@ impl Clone for Hint {
 }
 
 impl Hint {
-    /// Asks for what the next closure of this session will write.
+    /// Asks for the place.
     #[inline]
-    pub(crate) fn ask<C: Code>(&self, session: &Session<C>) {
-        C::prefetch(session.lock_place());
+    pub(super) fn ask<C: Code>(&self) {
         let place = self.0.load(Ordering::Relaxed);
         if place != 0 {
             let place = std::ptr::without_provenance::<Entry<C>>(place);
@@ -34,49 +33,43 @@ impl Hint {
         }
     }
 
+    /// Said by whoever has queued an entry, under the session's lock.
     #[inline]
     pub(crate) fn note<C>(&self, place: *const Entry<C>) {
         self.0.store(place.addr(), Ordering::Relaxed);
     }
 }
 
-impl<C: Code> Locked<'_, C> {
-    /// For whoever comes by the same handle next.
-    #[inline]
-    pub(super) fn notes_next_place(&self, hint: Option<&Hint>) {
-        if let Some(hint) = hint {
-            hint.note(self.machine.next_place());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
-    use crate::sync::tally::AtomicU32;
 
-    /// Counts what is asked for.
-    struct Counted;
-    static ASKED: AtomicU32 = AtomicU32::new(0);
+    /// Writes down what is asked for.
+    struct Asked;
+    std::thread_local! {
+        static ASKED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    }
 
-    impl Code for Counted {
-        fn prefetch<T>(_place: *const T) {
-            ASKED.fetch_add(1, Ordering::Relaxed);
+    impl Code for Asked {
+        fn prefetch<T>(place: *const T) {
+            ASKED.with_borrow_mut(|asked| asked.push(place.addr()));
         }
     }
 
     #[test]
-    fn a_hint_asks_for_the_lock_and_from_the_first_closure_on_for_the_next_place() {
-        let session = Session::<Counted>::new("k".into(), 0, 1);
+    fn a_hint_asks_for_both_ends_of_the_place_that_was_noted_last() {
         let asks = |hint: &Hint| {
-            let before = ASKED.load(Ordering::Relaxed);
-            hint.ask(&session);
-            ASKED.load(Ordering::Relaxed) - before
+            hint.ask::<Asked>();
+            ASKED.take()
         };
         let hint = Hint::default();
-        assert_eq!(asks(&hint), 1);
-        hint.note(std::ptr::without_provenance::<Entry<Counted>>(4096));
-        assert_eq!(asks(&hint), 3);
-        assert_eq!(asks(&hint.clone()), 1, "a clone has seen nothing");
+        assert_eq!(asks(&hint), [0; 0]);
+        for place in [64, 4096] {
+            hint.note(std::ptr::without_provenance::<Entry<Asked>>(place));
+        }
+        assert_eq!(asks(&hint), [4096, 4096 + size_of::<Entry<Asked>>() - 1]);
+        assert_eq!(asks(&hint.clone()), [0; 0], "a clone has seen nothing");
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::entry::Code;
+use super::hint::Hint;
 use super::machine::{Books, Machine};
 use crate::model::RunId;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,8 @@ pub(crate) struct Session<C> {
     /// the timer's sweep.
     armed: AtomicU64,
     pub(crate) hash: u64,
+    /// Beside the hash, by which a key is found. Written under the lock.
+    pub(crate) hint: Hint,
     /// Never reused: the first half of made-up message ids.
     pub(crate) serial: u64,
 }
@@ -48,6 +51,7 @@ impl<C: Code> Session<C> {
         Self {
             key,
             hash,
+            hint: Hint::default(),
             serial,
             body: Mutex::new(Body { awake: None, asleep: Books::default() }),
             signal: AtomicU64::new(0),
@@ -91,10 +95,19 @@ impl<C: Code> Session<C> {
         body.awake = Some(Box::new(Machine::wake(self.serial.wrapping_sub(1), body.asleep)));
     }
 
-    /// Where the lock lies, for a prefetch.
+    /// Whether this is the session of `key`, to which something is about to come: what that will
+    /// write is on its way while the keys are compared.
     #[inline]
-    pub(super) fn lock_place(&self) -> *const u8 {
-        std::ptr::from_ref(&self.body).cast()
+    pub(super) fn is_of(&self, key: &str) -> bool {
+        self.ask(&self.hint);
+        *self.key == *key
+    }
+
+    /// Asks for what the next admission writes, while whoever comes with it has other things to do.
+    #[inline]
+    pub(crate) fn ask(&self, hint: &Hint) {
+        C::prefetch(&raw const self.body);
+        hint.ask::<C>();
     }
 
     /// The signal word: one load.
@@ -172,6 +185,12 @@ impl<C: Code> Locked<'_, C> {
 }
 
 impl<C: Code> Locked<'_, C> {
+    /// For whoever comes the same way next.
+    #[inline]
+    pub(super) fn notes_next_place(&self, hint: &Hint) {
+        hint.note(self.machine.next_place());
+    }
+
     /// All that others read of what has been done is this run, to which nothing has happened yet.
     #[inline]
     pub(crate) fn tells_run(&mut self, run: RunId) {
@@ -223,6 +242,6 @@ mod tests {
 
     #[test]
     fn p10_an_idle_session_is_small() {
-        assert!(size_of::<Session<Box<dyn FnOnce()>>>() <= 88);
+        assert!(size_of::<Session<Box<dyn FnOnce()>>>() <= 96);
     }
 }

@@ -73,7 +73,7 @@ impl<C: Code> Table<C> {
         let mut retired = [const { None }; LOOKS];
         let mut guard = self.shards[shard_of(hash)].0.lock();
         let shard = &mut *guard;
-        if let Some(found) = shard.sessions.find(hash, |s| s.hash == hash && *s.key == *key) {
+        if let Some(found) = shard.sessions.find(hash, |s| s.hash == hash && s.is_of(key)) {
             return Arc::clone(found);
         }
         shard.look(&mut retired);

@@ -2,7 +2,7 @@
 
 use super::entry::Code;
 use super::hint::Hint;
-use super::machine::{Cx, Door, Machine, Origin, Slice, Strode, TheLongWay};
+use super::machine::{Behind, Cx, Door, Machine, Origin, Slice, Strode, TheLongWay};
 use super::next::{Landed, Next, NotAdmitted, Tag};
 use super::session::{Locked, Session};
 use super::settings::{Late, Settings};
@@ -11,7 +11,7 @@ use crate::model::{LaneId, Priority, RunId};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::time::Moment;
-use crate::watch::{Count, Seat};
+use crate::watch::{Count, Placement, Seat};
 
 impl<C: Code> Shared<C> {
     /// The settings in force, for one transition.
@@ -119,17 +119,18 @@ impl<C: Code> Shared<C> {
         slice: &mut Slice<'_, C>,
         now: Moment,
         seat: Option<&Seat>,
-    ) -> Result<Strode<C>, Locked<'s, C>> {
+        code: &mut Option<C>,
+    ) -> Result<Strode, Locked<'s, C>> {
         let mut locked = session.lock();
         if !self.is_quiet() {
             return Err(locked);
         }
-        match locked.machine.stride(run, slice, now) {
+        match locked.machine.stride(run, slice, now, code) {
             Ok(Strode::Over) => {
                 session.ended(run.get());
                 Ok(Strode::Over)
             }
-            Ok(Strode::On(code)) => {
+            Ok(Strode::On) => {
                 if session.goes_on(run.get(), slice.run.get()) != 0 {
                     self.count_double_run();
                 }
@@ -137,7 +138,7 @@ impl<C: Code> Shared<C> {
                 // cannot end before, has this one in its sum.
                 self.book_closure(seat);
                 locked.tells_run(slice.run);
-                Ok(Strode::On(code))
+                Ok(Strode::On)
             }
             Err(TheLongWay) => Err(locked),
         }
@@ -151,18 +152,19 @@ impl<C: Code> Shared<C> {
         session: &Arc<Session<C>>,
         code: &mut Option<C>,
         (lane, priority): (LaneId, Priority),
-        hint: Option<&Hint>,
+        hint: &Hint,
         origin: impl FnOnce() -> Origin,
     ) -> Result<Landed, NotAdmitted> {
         let mut locked = session.lock();
         let cap = self.closure_cap.load(Ordering::Relaxed);
         if self.is_quiet()
-            && let Ok(landed) =
+            && let Ok(Behind { position, next }) =
                 locked.machine.queue_behind(code, (lane, priority), cap, || self.now())
         {
             locked.leaves_readers_alone();
-            locked.notes_next_place(hint);
-            return Ok(landed);
+            hint.note(next);
+            let placement = Placement::Queued;
+            return Ok(Landed { placement, position, run: None, fallback: None });
         }
         self.admit_weighed(session, locked, code, (lane, priority), hint, origin())
     }
@@ -174,7 +176,7 @@ impl<C: Code> Shared<C> {
         mut locked: Locked<'_, C>,
         code: &mut Option<C>,
         (lane, priority): (LaneId, Priority),
-        hint: Option<&Hint>,
+        hint: &Hint,
         origin: Origin,
     ) -> Result<Landed, NotAdmitted> {
         let timed = code.as_ref().is_some_and(|code| locked.machine.wants_clock(code));

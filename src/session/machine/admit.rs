@@ -316,15 +316,16 @@ impl<C: Code> Machine<C> {
         self.sample = Some(super::Sample { number, admitted });
     }
 
-    /// The last place in the backlog.
-    #[inline]
+    /// The last place in the backlog; answers where the next one will lie.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "each call would copy the closure once more")]
     pub(super) fn append_closure(
         &mut self,
         code: C,
         lane: LaneId,
         priority: Priority,
         now: Moment,
-    ) {
+    ) -> *const Entry<C> {
         #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let number = self.accepted as u32;
         if let Some(standing) = code.standing() {
@@ -335,6 +336,7 @@ impl<C: Code> Machine<C> {
         self.waiting[priority as usize] += 1;
         let item = Item::Closure(code);
         self.backlog.push(Entry::new(item, number, lane, priority, Joins::Nobody));
+        self.backlog.next_place()
     }
 
     /// Where the next entry will lie, if others are before it: to ask for it.

@@ -29,7 +29,7 @@ pub use steer::Verdict;
 pub(crate) use steer::{EndRun, Take, Taken};
 pub(crate) use stop::Halted;
 pub use stop::Withdrawn;
-pub(crate) use stride::{Strode, TheLongWay};
+pub(crate) use stride::{Behind, Strode, TheLongWay};
 
 use extra::{Expiry, Extra};
 

@@ -10,11 +10,9 @@ use super::finish::Slice;
 use super::{Machine, Phase};
 use crate::model::{LaneId, Priority, RunId};
 use crate::session::cell::Place;
-use crate::session::entry::{Code, Item};
+use crate::session::entry::{Code, Entry, Item};
 use crate::session::live::{Held, Live, SlotState};
-use crate::session::next::Landed;
 use crate::time::Moment;
-use crate::watch::Placement;
 
 /// The short way is not open: nothing has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +28,7 @@ impl<C: Code> Machine<C> {
         (lane, priority): (LaneId, Priority),
         cap: u32,
         now: impl FnOnce() -> Moment,
-    ) -> Result<Landed, TheLongWay> {
+    ) -> Result<Behind<C>, TheLongWay> {
         let same = self.waiting[priority as usize];
         let busy = self.phase == Phase::Running || (self.phase == Phase::Ready && same > 0);
         // All that waits is in the backlog, and some of it may be messages: the long way counts.
@@ -42,8 +40,8 @@ impl<C: Code> Machine<C> {
             self.time_next(now());
         }
         let code = code.take().expect("the caller has a closure");
-        self.append_closure(code, lane, priority, Moment::START);
-        Ok(Landed { placement: Placement::Queued, position, run: None, fallback: None })
+        let next = self.append_closure(code, lane, priority, Moment::START);
+        Ok(Behind { position, next })
     }
 
     /// A closure has run to its end: the next closure of the session starts in the same slice, or
@@ -54,7 +52,8 @@ impl<C: Code> Machine<C> {
         run: RunId,
         slice: &mut Slice<'_, C>,
         now: Moment,
-    ) -> Result<Strode<C>, TheLongWay> {
+        code: &mut Option<C>,
+    ) -> Result<Strode, TheLongWay> {
         let tag = slice.ticket.tag;
         let Some(live) = self.live.as_mut().filter(|live| live.id == run && is_untouched(live))
         else {
@@ -67,7 +66,7 @@ impl<C: Code> Machine<C> {
         let (number, priority) = (entry.number, entry.priority());
         // P2: what starts out of order is for the long way to count.
         let in_order = number.wrapping_sub(self.started) <= u32::MAX / 2;
-        let Item::Closure(code) = &entry.item else { return Err(TheLongWay) };
+        let Item::Closure(next) = &entry.item else { return Err(TheLongWay) };
         let later = self.waiting[tag.priority as usize..].iter().all(|n| *n == 0);
         if !in_order || later || entry.lane != tag.lane {
             return Err(TheLongWay);
@@ -76,23 +75,23 @@ impl<C: Code> Machine<C> {
             kept.standing().put(Place::Settled);
             live.held = Held::Nothing;
         }
-        if let Some(standing) = code.standing() {
+        if let Some(standing) = next.standing() {
             standing.put(Place::Started);
-            live.held = Held::of(code);
+            live.held = Held::of(next);
         }
         (live.id, live.number, live.started) = (slice.run, number, now);
         self.settled += 1;
         self.started = number;
         self.waiting[priority as usize] -= 1;
         slice.admitted = self.admission_of(number);
-        let code = self.backlog.pop_closure();
+        self.backlog.pop_closure(code);
         debug_assert!(self.balances(), "P4: accepted = settled + pending");
-        Ok(Strode::On(code))
+        Ok(Strode::On)
     }
 
     /// The end of the last closure, to which nothing has happened.
     #[inline]
-    fn come_to_rest(&mut self) -> Result<Strode<C>, TheLongWay> {
+    fn come_to_rest(&mut self) -> Result<Strode, TheLongWay> {
         if self.armed.is_some() {
             return Err(TheLongWay);
         }
@@ -108,10 +107,18 @@ impl<C: Code> Machine<C> {
     }
 }
 
+/// A closure waits behind others.
+pub(crate) struct Behind<C> {
+    /// So many.
+    pub(crate) position: u32,
+    /// Where the next one will lie: to ask for it.
+    pub(crate) next: *const Entry<C>,
+}
+
 /// What comes after a closure that has run to its end.
-pub(crate) enum Strode<C> {
+pub(crate) enum Strode {
     /// The next closure has started.
-    On(C),
+    On,
     /// Nothing waits: the session is at rest.
     Over,
 }

@@ -280,16 +280,17 @@ impl Life {
     fn end(&mut self, run: Option<(RunId, Ticketed)>, slice: bool, done: bool) {
         let Some((run, ticket)) = run else { return };
         let cx = self.world.quiet();
-        let mut place = None;
+        let (mut place, mut code) = (None, None);
         let next = RunId::new(self.runs + 1);
         let whole = Slice { ticket: &ticket, run: next, next: &mut place, admitted: None };
         let mut slice = slice.then_some(whole);
         if let (true, true, Some(slice)) = (self.is_short(), done, &mut slice)
-            && let Ok(strode) = self.machine.stride(run, slice, cx.now)
+            && let Ok(strode) = self.machine.stride(run, slice, cx.now, &mut code)
         {
             self.ended.push(Some((Outcome::Done, SlotState::Held)));
             match strode {
-                Strode::On(code) => {
+                Strode::On => {
+                    let code = code.expect("it is in its place");
                     let admitted = slice.admitted;
                     self.opened[Way::Stride as usize] += 1;
                     let (work, lane) = (Work::Closure(code), ticket.tag.lane);
@@ -393,7 +394,7 @@ fn p2_the_short_way_is_shut_for_what_is_older_than_what_has_started() {
         let (run, ticket) = life.run.expect("it runs");
         let (id, next) = (RunId::new(2), &mut None);
         let mut slice = Slice { ticket: &ticket, run: id, next, admitted: None };
-        let way = life.machine.stride(run, &mut slice, life.world.now);
+        let way = life.machine.stride(run, &mut slice, life.world.now, &mut None);
         assert_eq!(way.map(|_| ()), if open { Ok(()) } else { Err(TheLongWay) });
     }
 }
