@@ -73,7 +73,9 @@ impl Engine {
         code: impl FnOnce(&Run) + Send + 'static,
     ) -> Result<(), Refused<()>> {
         let (shared, door) = (self.shared(), self.door_of(lane)?);
-        self.keyless(door, |session| fire(shared, (door, session, &session.hint), Closure::fired(code)))
+        self.keyless(door, |session| {
+            fire(shared, (door, session, &session.hint), Closure::fired(code))
+        })
     }
 
     fn door_of(&self, lane: &str) -> Result<&Arc<Door<Closure>>, Refused<()>> {

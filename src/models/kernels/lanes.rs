@@ -31,7 +31,8 @@ pub(super) fn p4_closures_and_messages_of_one_key() {
         let _ = shared.pending.take(1);
         let mut code = Some(crate::run::Closure::fired(|_| ()));
         let place = (stage.door.id, Priority::Normal);
-        let landed = shared.admit_closure(&session, &mut code, place, &session.hint, || Origin::Outside);
+        let landed =
+            shared.admit_closure(&session, &mut code, place, &session.hint, || Origin::Outside);
         assert!(landed.is_ok());
     });
     let cell = stage.submit("k", "b");
