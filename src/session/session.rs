@@ -185,12 +185,6 @@ impl<C: Code> Locked<'_, C> {
 }
 
 impl<C: Code> Locked<'_, C> {
-    /// For whoever comes the same way next.
-    #[inline]
-    pub(super) fn notes_next_place(&self, hint: &Hint) {
-        hint.note(self.machine.next_place());
-    }
-
     /// All that others read of what has been done is this run, to which nothing has happened yet.
     #[inline]
     pub(crate) fn tells_run(&mut self, run: RunId) {

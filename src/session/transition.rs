@@ -191,7 +191,7 @@ impl<C: Code> Shared<C> {
         if plain && locked.machine.is_plain() {
             locked.leaves_readers_alone();
         }
-        locked.notes_next_place(hint);
+        hint.note(locked.machine.next_place());
         drop(locked);
         let ticket = next.ticket.take();
         // Whatever else there is to do was admitted by the clock.
