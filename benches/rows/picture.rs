@@ -84,7 +84,7 @@ const PICTURES: [(&str, &str, &[Panel]); 18] = [
     ),
 ];
 
-const LIMITS: [(&str, Limit); 10] = [
+const LIMITS: [(&str, Limit); 12] = [
     ("W1", ("ns_task", "limit (LB)", own("limits", "lb_ns"))),
     ("W1k", ("ns_task", "limit (LB)", own("limits", "lb_ns"))),
     ("W5", ("p50_us", "bare wake", own("W5", "bare_p50_us"))),
@@ -92,6 +92,8 @@ const LIMITS: [(&str, Limit); 10] = [
     ("W5", ("p999_us", "bare wake", own("W5", "bare_p999_us"))),
     ("steer", ("p50_us", "bare store, load", own("steer", "bare_p50_us"))),
     ("steer", ("p99_us", "bare store, load", own("steer", "bare_p99_us"))),
+    ("threads", ("p50_us", "bare wake", own("threads", "bare_p50_us"))),
+    ("threads", ("p99_us", "bare wake", own("threads", "bare_p99_us"))),
     ("W1t", ("ns_task", "laneq W1", own("W1", "ns_task"))),
     ("W1m", ("ns_task", "laneq W1k", own("W1k", "ns_task"))),
     ("W7-1000000", ("total_ns", "laneq, 1,000", own("W7-1000", "total_ns"))),

@@ -201,7 +201,8 @@ const BENCH_WORKLOADS: &str = "Workloads:
   W8       bytes of a queued closure, of a queued message, of an idle session
   steer    submit of a steer to the boundary of a run that polls, beside a bare store and load
   cancel   one stop for 100,000 waiting messages, one cancel for 10,000 child tokens
-  threads  2,000 runs blocked in a tool call each: memory, and the latency of another lane
+  threads  2,000 runs blocked in a tool call each: memory, and the latency of another lane,
+           beside a bare channel's
   limits   what this machine allows: clock, lock, queue, box, channel, LB, wake
   J        acknowledged messages, journal synced; Jos: not synced; Jback: what comes back
   keys     10,000,000 keys: memory before and after

@@ -38,6 +38,7 @@ fn every_workload_runs_and_names_its_figures() {
     figure("cancel", "message_growth");
     figure("cancel", "child_10k_ns");
     figure("threads", "worker_KiB");
+    figure("threads", "bare_p99_us");
     figure("limits", "lb_ns");
     figure("keys", "after_MB");
 }

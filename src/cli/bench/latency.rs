@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{Sender, unbounded};
 use hdrhistogram::Histogram;
 use laneq::{Config, Engine, Session};
 
@@ -34,7 +34,8 @@ pub(super) fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Submits `n` times at an even pace; answers how long after it was due each has started.
+/// Submits `n` times at an even pace; answers how long after it was due each has started, in
+/// nanoseconds.
 ///
 /// Nothing is omitted: what a submit that blocks delays is measured from when it was due. What the
 /// system oversleeps is not the engine's: nothing is due before this thread has come back.
@@ -42,7 +43,7 @@ pub(super) fn paced(
     n: u32,
     pace: Duration,
     mut submit: impl FnMut(u32, Sample) -> Result<(), Failure>,
-) -> Result<Histogram<u64>, Failure> {
+) -> Result<Vec<u64>, Failure> {
     let places: &'static [AtomicU64] = Vec::leak((0..n).map(|_| AtomicU64::new(0)).collect());
     let meter = Meter::new(1, n);
     let began = Instant::now();
@@ -58,8 +59,12 @@ pub(super) fn paced(
         submit(number, Sample { due: due.max(awake), place, meter })?;
     }
     meter.wait()?;
+    Ok(places.iter().map(|place| place.load(Ordering::Relaxed)).collect())
+}
+
+pub(super) fn histogram(times: impl IntoIterator<Item = u64>) -> Result<Histogram<u64>, Failure> {
     let mut histogram = Histogram::new(3)?;
-    places.iter().try_for_each(|place| histogram.record(place.load(Ordering::Relaxed)))?;
+    times.into_iter().try_for_each(|time| histogram.record(time))?;
     Ok(histogram)
 }
 
@@ -71,7 +76,7 @@ pub(super) fn rows(names: [&'static str; 4], histogram: &Histogram<u64>) -> Vec<
     names.into_iter().zip(QUANTILES).map(|(name, q)| row(name, at(q), "us")).collect()
 }
 
-pub(super) const OURS: [&str; 4] = ["p50_us", "p99_us", "p999_us", "max_us"];
+const OURS: [&str; 4] = ["p50_us", "p99_us", "p999_us", "max_us"];
 const BARE: [&str; 4] = ["bare_p50_us", "bare_p99_us", "bare_p999_us", "bare_max_us"];
 const TIMES: [&str; 3] = ["p50_x", "p99_x", "p999_x"];
 
@@ -80,46 +85,71 @@ pub(super) fn sessions(engine: &Engine, lane: &str, n: u32) -> Result<Vec<Sessio
 }
 
 /// Fires at these sessions in turn.
-pub(super) fn fired(
+fn fired(handles: &[Session], n: u32, pace: Duration) -> Result<Histogram<u64>, Failure> {
+    histogram(paced(n, pace, |number, sample| {
+        Ok(handles[number as usize % handles.len()].fire(move |_| sample.started())?)
+    })?)
+}
+
+/// The pace of W5 and of the bare wake.
+const PACE: Duration = Duration::from_micros(500);
+
+/// What no engine can beat: a thread asleep in a channel, woken by a send. There are two, as the
+/// engine has workers: who sleeps on one processor only has another tail.
+fn with_bare<R>(act: impl FnOnce(&Sender<Sample>) -> Result<R, Failure>) -> Result<R, Failure> {
+    let (sender, receiver) = unbounded::<Sample>();
+    let woken = [receiver.clone(), receiver]
+        .map(|bare| thread::spawn(move || bare.iter().for_each(Sample::started)));
+    let answer = act(&sender)?;
+    drop(sender);
+    for bare in woken {
+        bare.join().map_err(|_| "a woken thread panicked")?;
+    }
+    Ok(answer)
+}
+
+/// The bare wake by itself.
+pub(super) fn bare_wake(n: u32) -> Result<Histogram<u64>, Failure> {
+    with_bare(|bare| histogram(paced(n, PACE, |_, sample| Ok(bare.send(sample)?))?))
+}
+
+/// Ours and the bare wake, which take turns, one submit each: what the machine does to one tail it
+/// does to the other.
+fn beside_bare(
     handles: &[Session],
     n: u32,
     pace: Duration,
-) -> Result<Histogram<u64>, Failure> {
-    paced(n, pace, |number, sample| {
-        Ok(handles[number as usize % handles.len()].fire(move |_| sample.started())?)
-    })
+) -> Result<[Histogram<u64>; 2], Failure> {
+    let times = with_bare(|bare| {
+        paced(2 * n, pace / 2, |number, sample| {
+            if number % 2 == 1 {
+                return Ok(bare.send(sample)?);
+            }
+            let handle = &handles[number as usize / 2 % handles.len()];
+            Ok(handle.fire(move |_| sample.started())?)
+        })
+    })?;
+    let every_second = |from| histogram(times.iter().skip(from).step_by(2).copied());
+    Ok([every_second(0)?, every_second(1)?])
 }
 
-/// The pace of W5, and the parts in which it and the bare wake take turns.
-const PACE: Duration = Duration::from_micros(500);
-const PARTS: u32 = 10;
-
-/// What no engine can beat: a thread asleep in a channel, woken by a send.
-pub(super) fn bare_wake(n: u32) -> Result<Histogram<u64>, Failure> {
-    let (sender, receiver) = unbounded::<Sample>();
-    let woken = thread::spawn(move || receiver.iter().for_each(Sample::started));
-    let histogram = paced(n, PACE, |_, sample| Ok(sender.send(sample)?))?;
-    drop(sender);
-    woken.join().map_err(|_| "the woken thread panicked")?;
-    Ok(histogram)
-}
-
-/// W5, with the bare wake of the same run beside it.
-pub(super) fn idle(scale: Scale) -> Result<Vec<Row>, Failure> {
-    let engine = engine(Config::default())?;
-    let handles = sessions(&engine, "main", 100)?;
-    let (mut ours, mut bare) = (Histogram::new(3)?, Histogram::new(3)?);
-    let n = scale.of(10_000).div_ceil(PARTS);
-    for _ in 0..PARTS {
-        ours.add(fired(&handles, n, PACE)?)?;
-        bare.add(bare_wake(n)?)?;
-    }
-    close(&engine)?;
+/// Latencies of ours beside those of the bare wake of the same run.
+pub(super) fn over_bare(handles: &[Session], n: u32, pace: Duration) -> Result<Vec<Row>, Failure> {
+    let [ours, bare] = beside_bare(handles, n, pace)?;
     let mut rows = [rows(OURS, &ours), rows(BARE, &bare)].concat();
     for (name, q) in TIMES.into_iter().zip(QUANTILES) {
         let times = precise(ours.value_at_quantile(q)) / precise(bare.value_at_quantile(q).max(1));
         rows.push(row(name, times, "x"));
     }
+    Ok(rows)
+}
+
+/// W5.
+pub(super) fn idle(scale: Scale) -> Result<Vec<Row>, Failure> {
+    let engine = engine(Config::default())?;
+    let handles = sessions(&engine, "main", 100)?;
+    let rows = over_bare(&handles, scale.of(20_000), PACE)?;
+    close(&engine)?;
     Ok(rows)
 }
 

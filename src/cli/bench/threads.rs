@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use laneq::{BoxError, Config, Engine, Launch, Message, Mode, Reply, Run};
 
-use super::latency::{OURS, fired, rows, sessions};
+use super::latency::{over_bare, sessions};
 use super::meter::{Meter, close, each, engine, memory};
 use super::report::{Row, row};
 use super::{Failure, Scale};
@@ -45,7 +45,8 @@ pub(super) fn threads(scale: Scale) -> Result<Vec<Row>, Failure> {
     blocked.wait()?;
     let started = began.elapsed();
     let after = memory();
-    let beside = fired(&handles, scale.of(1000), Duration::from_millis(1))?;
+    // A bare wake, too, takes longer where so many threads are asleep.
+    let beside = over_bare(&handles, scale.of(3000), Duration::from_millis(1))?;
     drop(gate);
     for receipt in receipts {
         let _ = receipt.wait()?;
@@ -55,6 +56,6 @@ pub(super) fn threads(scale: Scale) -> Result<Vec<Row>, Failure> {
     if let (Some((before, _)), Some((after, _))) = (before, after) {
         all.push(row("worker_KiB", (after - before).max(0.0) / f64::from(n) / 1024.0, "KiB"));
     }
-    all.extend(rows(OURS, &beside));
+    all.extend(beside);
     Ok(all)
 }
