@@ -15,7 +15,7 @@ use super::{Failure, Scale};
 
 /// One submit, measured from when it was due.
 #[derive(Clone, Copy)]
-pub(super) struct Sample {
+struct Sample {
     due: Instant,
     place: &'static AtomicU64,
     meter: &'static Meter,
@@ -23,7 +23,7 @@ pub(super) struct Sample {
 
 impl Sample {
     /// The body of every closure: it has started.
-    pub(super) fn started(self) {
+    fn started(self) {
         self.place.store(nanos(self.due.elapsed()), Ordering::Relaxed);
         // What counts comes after what is measured.
         self.meter.count();
@@ -39,7 +39,7 @@ pub(super) fn nanos(time: Duration) -> u64 {
 ///
 /// Nothing is omitted: what a submit that blocks delays is measured from when it was due. What the
 /// system oversleeps is not the engine's: nothing is due before this thread has come back.
-pub(super) fn paced(
+fn paced(
     n: u32,
     pace: Duration,
     mut submit: impl FnMut(u32, Sample) -> Result<(), Failure>,
@@ -62,7 +62,7 @@ pub(super) fn paced(
     Ok(places.iter().map(|place| place.load(Ordering::Relaxed)).collect())
 }
 
-pub(super) fn histogram(times: impl IntoIterator<Item = u64>) -> Result<Histogram<u64>, Failure> {
+fn histogram(times: impl IntoIterator<Item = u64>) -> Result<Histogram<u64>, Failure> {
     let mut histogram = Histogram::new(3)?;
     times.into_iter().try_for_each(|time| histogram.record(time))?;
     Ok(histogram)
@@ -76,26 +76,24 @@ pub(super) fn rows(names: [&'static str; 4], histogram: &Histogram<u64>) -> Vec<
     names.into_iter().zip(QUANTILES).map(|(name, q)| row(name, at(q), "us")).collect()
 }
 
-const OURS: [&str; 4] = ["p50_us", "p99_us", "p999_us", "max_us"];
-const BARE: [&str; 4] = ["bare_p50_us", "bare_p99_us", "bare_p999_us", "bare_max_us"];
+pub(super) const OURS: [&str; 4] = ["p50_us", "p99_us", "p999_us", "max_us"];
+pub(super) const BARE: [&str; 4] = ["bare_p50_us", "bare_p99_us", "bare_p999_us", "bare_max_us"];
 const TIMES: [&str; 3] = ["p50_x", "p99_x", "p999_x"];
 
 pub(super) fn sessions(engine: &Engine, lane: &str, n: u32) -> Result<Vec<Session>, Failure> {
     (0..n).map(|s| Ok(engine.session(&format!("{lane}-{s}"))?.in_lane(lane)?)).collect()
 }
 
-/// Fires at these sessions in turn.
-fn fired(handles: &[Session], n: u32, pace: Duration) -> Result<Histogram<u64>, Failure> {
-    histogram(paced(n, pace, |number, sample| {
-        Ok(handles[number as usize % handles.len()].fire(move |_| sample.started())?)
-    })?)
+/// Fires at the session whose turn it is.
+fn fire(handles: &[Session], number: u32, sample: Sample) -> Result<(), Failure> {
+    Ok(handles[number as usize % handles.len()].fire(move |_| sample.started())?)
 }
 
 /// The pace of W5 and of the bare wake.
 const PACE: Duration = Duration::from_micros(500);
 
 /// What no engine can beat: a thread asleep in a channel, woken by a send. There are two, as the
-/// engine has workers: who sleeps on one processor only has another tail.
+/// engine has workers: one alone had longer tails than the engine.
 fn with_bare<R>(act: impl FnOnce(&Sender<Sample>) -> Result<R, Failure>) -> Result<R, Failure> {
     let (sender, receiver) = unbounded::<Sample>();
     let woken = [receiver.clone(), receiver]
@@ -121,12 +119,9 @@ fn beside_bare(
     pace: Duration,
 ) -> Result<[Histogram<u64>; 2], Failure> {
     let times = with_bare(|bare| {
-        paced(2 * n, pace / 2, |number, sample| {
-            if number % 2 == 1 {
-                return Ok(bare.send(sample)?);
-            }
-            let handle = &handles[number as usize / 2 % handles.len()];
-            Ok(handle.fire(move |_| sample.started())?)
+        paced(2 * n, pace / 2, |number, sample| match number % 2 {
+            0 => fire(handles, number / 2, sample),
+            _ => Ok(bare.send(sample)?),
         })
     })?;
     let every_second = |from| histogram(times.iter().skip(from).step_by(2).copied());
@@ -170,7 +165,9 @@ pub(super) fn beside_sleepers(scale: Scale, lane: &str) -> Result<Vec<Row>, Fail
         }
     }
     let handles = sessions(&engine, lane, 10)?;
-    let histogram = fired(&handles, scale.of(1000), Duration::from_millis(1))?;
+    let times = paced(scale.of(1000), Duration::from_millis(1), |number, sample| {
+        fire(&handles, number, sample)
+    })?;
     close(&engine)?;
-    Ok(rows(OURS, &histogram))
+    Ok(rows(OURS, &histogram(times)?))
 }

@@ -12,7 +12,7 @@ use laneq::{
     Token, Verdict,
 };
 
-use super::latency::{nanos, rows};
+use super::latency::{BARE, OURS, nanos, rows};
 use super::meter::{LONG, close, each, engine};
 use super::report::{Row, row};
 use super::{Failure, Scale};
@@ -151,8 +151,6 @@ fn bare(desk: &Arc<Desk>, rounds: u32, histogram: &mut Histogram<u64>) -> Result
 /// steer: from the submit of a steer to the boundary that sees it. What accepting it costs is in
 /// it, and so are two looks at the clock, which are in the bare figure, too.
 pub(super) fn steer(scale: Scale) -> Result<Vec<Row>, Failure> {
-    const OURS: [&str; 4] = ["p50_us", "p99_us", "p999_us", "max_us"];
-    const BARE: [&str; 4] = ["bare_p50_us", "bare_p99_us", "bare_p999_us", "bare_max_us"];
     let (desk, rounds) = (Desk::new(), scale.of(ROUNDS));
     let engine = engine(Config::default().with_queue(|queue| queue.steer_rounds = rounds.max(1)))?;
     let seat = Arc::clone(&desk);
