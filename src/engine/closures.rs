@@ -3,7 +3,7 @@
 use super::Engine;
 use super::submit::{No, check_key, give_room, may_leave, no, refused, take_room};
 use crate::model::{Priority, Reason};
-use crate::run::{Closure, Job, Receipt, Refused, Run, Session, Shared};
+use crate::run::{Closure, Job, Receipt, Refused, Run, Session, Share, Shared};
 use crate::session::{Door, Hint, Landed, NotAdmitted, Origin};
 use crate::sync::atomic::Ordering;
 use crate::sync::on::{Thread, kind};
@@ -157,10 +157,11 @@ pub(super) fn task<T: Clone + Send + 'static>(
     code: impl FnOnce(&Run) -> T + Send + 'static,
 ) -> Result<Receipt<T>, Refused<()>> {
     let (_, session, _) = known;
-    let job = Arc::new(Job::new(code, session.serial));
+    let job = Job::made(code, session.serial);
     let mut code = Some(Closure::task(Arc::clone(&job) as Arc<_>));
     let landed = admit(shared, known, &mut code)?;
     let priority = Priority::Normal;
     let key = Some(Arc::clone(&session.key));
-    Ok(Receipt { pending: job, key, session: None, landed, priority, came_back: None })
+    let pending = Share::of(job);
+    Ok(Receipt { pending, key, session: None, landed, priority, came_back: None })
 }

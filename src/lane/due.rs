@@ -45,7 +45,7 @@ impl Due for Asked {
     fn tell(self, _: &Run, told: Settled<()>, _: Option<Reply>) {
         self.0.tell(told);
         // P7: whichever part of the host is left goes here, with no lock held.
-        caught::let_go(self);
+        let _ = caught::call(|| self.0.leave());
     }
 }
 

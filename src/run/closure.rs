@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use super::Run;
-use super::receipt::Pending;
+use super::pending::Pending;
 use super::slot::{self, Slot};
 use crate::model::{Fate, MessageId, Settled};
 use crate::session::{Code, Kept, Standing, Telling, Watch, Watched};
+use crate::sync::spares::{SMALL, TASKS};
 use crate::sync::{Arc, caught};
 
 /// The work of a session's closures: code that was fired, and that nobody can ask for any more,
@@ -48,6 +49,8 @@ pub(crate) trait Task: Kept<Closure> {
     fn call(&self, run: &Run);
     /// Its fate, with the value if it ran to its end. Drops the host's code if it did not.
     fn tell(&self, told: Settled<()>);
+    /// The engine's part in it is over.
+    fn leave(self: Arc<Self>);
 }
 
 impl Code for Closure {
@@ -84,9 +87,47 @@ pub(crate) struct Job<F, T> {
 }
 
 impl<F, T> Job<F, T> {
-    pub(crate) fn new(code: F, serial: u64) -> Self {
+    fn new(code: F, serial: u64) -> Self {
         Self { standing: Standing::default(), telling: Telling::of(code), serial }
     }
+}
+
+impl<F, T> Job<F, T>
+where
+    F: FnOnce(&Run) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    /// In the memory of one that is gone, if there is one of its type.
+    pub(crate) fn made(code: F, serial: u64) -> Arc<Self> {
+        let spare =
+            if Self::SMALL { TASKS.take(|next| ask(Arc::as_ptr(next).cast())) } else { None };
+        let Some(mut job) = spare.and_then(|spare| spare.downcast::<Self>().ok()) else {
+            return Arc::new(Self::new(code, serial));
+        };
+        let emptied = Arc::get_mut(&mut job).expect("nobody has a part in a spare");
+        (emptied.standing, emptied.serial) = (Standing::default(), serial);
+        emptied.telling.begin(code);
+        job
+    }
+
+    const SMALL: bool = size_of::<Self>() + 2 * size_of::<usize>() <= SMALL;
+
+    /// Leaves its memory to another, if nobody else has a part in it. P7: what is left of the
+    /// host's is dropped here.
+    fn leave(mut self: Arc<Self>) {
+        if let Some(job) = Arc::get_mut(&mut self).filter(|_| Self::SMALL) {
+            job.telling.empty();
+            TASKS.give(self);
+        }
+    }
+}
+
+/// Asks for the lines of a task.
+fn ask(start: *const u8) {
+    /// Bytes of a cache line.
+    const LINE: usize = 64;
+    slot::prefetch(start);
+    slot::prefetch(start.wrapping_add(LINE));
 }
 
 impl<F, T> Kept<Closure> for Job<F, T>
@@ -121,6 +162,12 @@ where
             told = fate;
         }
     }
+
+    fn leave(self: Arc<Self>) {
+        if Arc::strong_count(&self) == 1 {
+            Self::leave(self);
+        }
+    }
 }
 
 impl<F, T> Pending<T> for Job<F, T>
@@ -148,6 +195,10 @@ where
         &self.standing
     }
 
+    fn leave(self: Arc<Self>) {
+        Self::leave(self);
+    }
+
     fn withdrawn(&self) {
         let fate = Fate::Withdrawn;
         let none =
@@ -172,10 +223,91 @@ where
 
 #[cfg(test)]
 mod tests {
+    use super::super::pending::Share;
     use super::*;
+    use crate::sync::atomic::{AtomicU32, Ordering};
 
     fn size<F: FnOnce(&Run) -> T, T>(_: F) -> usize {
         size_of::<Job<F, T>>()
+    }
+
+    /// Counts its drops.
+    #[derive(Clone)]
+    struct Dropped(Arc<AtomicU32>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn done() -> Settled<()> {
+        let (fate, run, outcome, error) = (Fate::Ran, None, None, None);
+        Settled { fate, run, outcome, reply: None, lead: false, error }
+    }
+
+    /// A task with a share in it, and what its code has captured and will give.
+    fn shared<T: Clone + Send + 'static>(
+        code: impl FnOnce(&Run) -> T + Send + 'static,
+    ) -> (Arc<dyn Task>, Share<T>) {
+        let job = Job::made(code, 1);
+        (Arc::clone(&job) as Arc<_>, Share::of(job))
+    }
+
+    fn place(task: &Arc<dyn Task>) -> *const () {
+        Arc::as_ptr(task).cast()
+    }
+
+    #[test]
+    fn p9_the_memory_of_a_task_is_used_again_once_nobody_has_a_part_in_it() {
+        fn next(number: u64) -> (Arc<dyn Task>, Share<u64>) {
+            shared(move |_: &Run| number)
+        }
+        let (task, share) = next(1);
+        let other = share.clone();
+        let was = place(&task);
+        task.tell(done());
+        task.leave();
+        drop(share);
+        let (between, _) = next(2);
+        assert_ne!(place(&between), was, "a receipt has a part in it");
+        drop(other);
+        let (task, share) = next(3);
+        assert_eq!(place(&task), was, "the last of its receipts has left");
+        assert!(share.settled().is_none(), "it begins anew");
+        drop(share);
+        task.leave();
+        let (task, _share) = next(4);
+        assert_eq!(place(&task), was, "the engine was the last to leave");
+    }
+
+    #[test]
+    fn p7_a_spare_task_keeps_nothing_of_the_hosts() {
+        let drops = Arc::default();
+        let (code, value) = (Dropped(Arc::clone(&drops)), Dropped(Arc::clone(&drops)));
+        let job = Job::made(move |_: &Run| drop(code), 1);
+        job.telling.put_value(());
+        drop(Share::of(job));
+        assert_eq!(drops.load(Ordering::Relaxed), 1, "code that was not called");
+        let job = Job::made(move |_: &Run| value.clone(), 1);
+        let code = job.telling.take_code();
+        job.telling.put_value(Dropped(Arc::clone(&drops)));
+        assert!(job.telling.tell_value(done()).is_ok());
+        drop((code, Share::of(job)));
+        assert_eq!(drops.load(Ordering::Relaxed), 3, "its value, and the code that was called");
+    }
+
+    #[test]
+    fn p9_a_large_task_is_not_kept() {
+        fn small<F, T>(_: F) -> bool
+        where
+            F: FnOnce(&Run) -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            Job::<F, T>::SMALL
+        }
+        let large = [1_u8; 200];
+        assert!(small(|_: &Run| 1) && !small(move |_: &Run| large[0]));
     }
 
     /// With the two counts of its `Arc`. What fits 120 bytes goes around the lock of glibc's arena.

@@ -1,11 +1,13 @@
 //! What a handler sees: the run, its boundary, its tools, its children and its waits.
 
 mod batch_view;
+mod boxed;
 mod call;
 mod children;
 mod closure;
 mod ledger;
 mod lent;
+mod pending;
 mod receipt;
 mod refused;
 #[allow(clippy::module_inception, reason = "the run is the noun of this room")]
@@ -26,6 +28,7 @@ pub use batch_view::{BatchView, Part};
 pub use call::{CallResult, CallState, Code, Effects, Launch, Why};
 pub(crate) use closure::{Closure, Job, Task};
 pub use ledger::{Ledger, OpenCallsLeft};
+pub(crate) use pending::Share;
 pub use receipt::{CameBack, Receipt};
 pub use refused::{Refused, SpawnRefused};
 pub(crate) use run::{Crew, Home};

@@ -3,134 +3,19 @@
 use std::time::{Duration, Instant};
 
 use super::Session;
+use super::pending::{Settling, Share};
 use crate::model::{Fallback, Message, MessageId, Reply, RunId, Settled, WaitError};
-use crate::session::{Cell, Landed, Place, Standing, Telling, Watch, Watched};
+use crate::session::{Cell, Landed};
 use crate::sync::on::{Thread, kind};
 use crate::sync::{Arc, oneshot};
 use crate::watch::Placement;
-
-/// A message or closure whose fate somebody may ask for.
-pub(crate) trait Pending<T>: Watched {
-    /// Its fate, if that is known.
-    fn settled(&self) -> Option<Settled<T>>;
-    /// Blocks for its fate, at most until `until`.
-    fn wait(&self, until: Option<Instant>) -> Option<Settled<T>>;
-    fn id(&self) -> MessageId;
-    /// The key of a message. A closure has none of its own: its receipt knows it.
-    fn key(&self) -> Option<&Arc<str>> {
-        None
-    }
-    /// Serial number of its session.
-    fn serial(&self) -> u64;
-    fn standing(&self) -> &Standing;
-    /// The message itself, if this is one.
-    fn message(&self) -> Option<&Message> {
-        None
-    }
-    /// The same, so that it can be withdrawn.
-    fn cell(self: Arc<Self>) -> Option<Arc<Cell>> {
-        None
-    }
-    /// Tells a closure's receipt that it was withdrawn, and drops the host's code. A message is
-    /// told by its session.
-    fn withdrawn(&self) {}
-}
-
-impl Pending<Reply> for Cell {
-    fn settled(&self) -> Option<Settled> {
-        self.telling.get()
-    }
-
-    fn wait(&self, until: Option<Instant>) -> Option<Settled> {
-        self.telling.wait(until)
-    }
-
-    fn id(&self) -> MessageId {
-        Cell::id(self)
-    }
-
-    fn key(&self) -> Option<&Arc<str>> {
-        Some(&self.message.key)
-    }
-
-    fn serial(&self) -> u64 {
-        self.serial
-    }
-
-    fn standing(&self) -> &Standing {
-        &self.standing
-    }
-
-    fn message(&self) -> Option<&Message> {
-        Some(&self.message)
-    }
-
-    fn cell(self: Arc<Self>) -> Option<Arc<Cell>> {
-        Some(self)
-    }
-}
-
-impl Watched for Cell {
-    fn watch(&self, watcher: Arc<dyn Watch>) {
-        self.telling.watch(watcher);
-    }
-
-    fn unwatch(&self, watcher: &dyn Watch) {
-        self.telling.unwatch(watcher);
-    }
-}
-
-/// What is kept of a message that has its fate: everything but the message.
-struct Settling {
-    id: MessageId,
-    key: Arc<str>,
-    serial: u64,
-    standing: Standing,
-    telling: Telling<Reply>,
-}
-
-impl Pending<Reply> for Settling {
-    fn settled(&self) -> Option<Settled> {
-        self.telling.get()
-    }
-
-    fn wait(&self, until: Option<Instant>) -> Option<Settled> {
-        self.telling.wait(until)
-    }
-
-    fn id(&self) -> MessageId {
-        self.id.clone()
-    }
-
-    fn key(&self) -> Option<&Arc<str>> {
-        Some(&self.key)
-    }
-
-    fn serial(&self) -> u64 {
-        self.serial
-    }
-
-    fn standing(&self) -> &Standing {
-        &self.standing
-    }
-}
-
-impl Watched for Settling {
-    fn watch(&self, watcher: Arc<dyn Watch>) {
-        self.telling.watch(watcher);
-    }
-
-    fn unwatch(&self, watcher: &dyn Watch) {
-        self.telling.unwatch(watcher);
-    }
-}
 
 /// Where an accepted message landed, and a handle to wait for what became of it.
 ///
 /// Cheap to clone. Dropping it changes nothing: the message goes its way.
 #[must_use = "the receipt is the only way to learn of the fate, short of events"]
 pub struct Receipt<T = Reply> {
-    pub(crate) pending: Arc<dyn Pending<T>>,
+    pub(crate) pending: Share<T>,
     /// Set for a closure: who submits counts the references to the key, and no worker.
     pub(crate) key: Option<Arc<str>>,
     /// Set for a closure without a key: no table finds its session.
@@ -154,7 +39,7 @@ pub struct CameBack {
 impl<T> Clone for Receipt<T> {
     fn clone(&self) -> Self {
         Self {
-            pending: Arc::clone(&self.pending),
+            pending: self.pending.clone(),
             key: self.key.clone(),
             session: self.session.clone(),
             landed: self.landed,
@@ -237,19 +122,16 @@ impl<T> Receipt<T> {
 impl Receipt {
     pub(crate) fn of(cell: Arc<Cell>, landed: Landed) -> Self {
         let priority = cell.message.priority;
-        let pending: Arc<dyn Pending<_>> = cell;
+        let pending = Share::of(cell);
         Self { pending, key: None, session: None, landed, priority, came_back: None }
     }
 
     /// The same receipt for a message that settled so, without the message. P9: whoever remembers
     /// it for long does not keep what the host sent.
     pub(crate) fn without_message(&self, settled: Settled) -> Self {
-        let (standing, telling) = (Standing::default(), Telling::<Reply>::default());
-        standing.put(Place::Settled);
-        telling.tell(settled);
         let (id, key) = (self.id(), Arc::clone(self.shared_key()));
-        let serial = self.pending.serial();
-        let pending = Arc::new(Settling { id, key, serial, standing, telling });
+        let told = Settling::new(id, key, self.pending.serial(), settled);
+        let pending = Share::of(Arc::new(told));
         let (landed, priority, came_back) = (self.landed, self.priority, self.came_back.clone());
         Self { pending, key: None, session: None, landed, priority, came_back }
     }

@@ -12,6 +12,8 @@
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 
+use super::boxed::Boxed;
+
 /// 32 bytes, for what is aligned like a pointer or less.
 type Room = MaybeUninit<[usize; 4]>;
 
@@ -80,8 +82,8 @@ impl<A, T> Slot<A, T> {
         if Of::<F>::FITS {
             Self::in_place(code)
         } else {
-            let boxed = Box::new(code);
-            Self::in_place(move |with: &A| boxed(with))
+            let boxed = Boxed::new(code);
+            Self::in_place(move |with: &A| boxed.call(with))
         }
     }
 

@@ -1,12 +1,14 @@
 //! Without the feature `inline-closures`: the same slot with a box in it, and no `unsafe`.
 
+use super::boxed::Boxed;
+
 /// Code that is called at most once, or something shared.
 pub(crate) struct Slot<A: 'static, T> {
     content: Content<A, T>,
 }
 
-enum Content<A, T> {
-    Code(Box<dyn FnOnce(&A) + Send>),
+enum Content<A: 'static, T> {
+    Code(Boxed<A>),
     Shared(T),
 }
 
@@ -14,7 +16,7 @@ impl<A, T> Slot<A, T> {
     /// Code to be called.
     #[inline]
     pub(crate) fn code(code: impl FnOnce(&A) + Send + 'static) -> Self {
-        Self { content: Content::Code(Box::new(code)) }
+        Self { content: Content::Code(Boxed::new(code)) }
     }
 
     /// Something shared.
@@ -44,7 +46,7 @@ impl<A, T> Slot<A, T> {
     #[inline]
     pub(crate) fn call(self, with: &A) {
         match self.content {
-            Content::Code(code) => code(with),
+            Content::Code(code) => code.call(with),
             Content::Shared(_) => unreachable!("what is shared is not called in its slot"),
         }
     }

@@ -48,6 +48,17 @@ fn p7_code_of_any_size_is_called_once_or_dropped_once() {
 }
 
 #[test]
+fn p7_code_in_a_box_that_is_used_again_is_called_once_and_dropped_once() {
+    for round in 0..3 {
+        let (drops, sum) = (Arc::default(), Cell::new(0));
+        holding([1; 40], &drops).call(&sum);
+        assert_eq!((sum.get(), drops.load(Ordering::Relaxed)), (40, 1), "round {round}");
+        drop(holding([2; 40], &drops));
+        assert_eq!((sum.get(), drops.load(Ordering::Relaxed)), (40, 2), "round {round}");
+    }
+}
+
+#[test]
 fn p7_what_a_panicking_call_captured_is_dropped_once() {
     let drops = Arc::default();
     let dropped = Dropped(Arc::clone(&drops));

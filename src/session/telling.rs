@@ -60,6 +60,18 @@ enum Told<T, F> {
 }
 
 impl<T, F> Told<T, F> {
+    /// What is there goes out, and nothing takes its place.
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Nothing(None))
+    }
+
+    /// Takes the place of nothing, where there is nothing to drop.
+    fn follow(&mut self, next: Self) {
+        let nothing = std::mem::replace(self, next);
+        debug_assert!(matches!(nothing, Self::Nothing(None)), "it was taken");
+        std::mem::forget(nothing);
+    }
+
     fn watchers(&mut self) -> Option<&mut Watchers> {
         match self {
             Self::Code(_, all) | Self::Value(_, all) | Self::Nothing(all) => Some(all),
@@ -103,22 +115,37 @@ impl<T, F> Telling<T, F> {
         Self(Mutex::new(Told::Code(code, None)))
     }
 
+    /// Lets go of what there is of it, of which nobody will hear any more.
+    pub(crate) fn empty(&mut self) {
+        drop(self.0.get_mut().take());
+    }
+
+    /// Begins anew with other code, once it was emptied.
+    pub(crate) fn begin(&mut self, code: F) {
+        self.0.get_mut().follow(Told::Code(code, None));
+    }
+
     /// The code, the first time.
     pub(crate) fn take_code(&self) -> Option<F> {
         let mut told = self.0.lock();
-        let Told::Code(_, watchers) = &mut *told else { return None };
-        let watchers = watchers.take();
-        match std::mem::replace(&mut *told, Told::Nothing(watchers)) {
-            Told::Code(code, _) => Some(code),
-            _ => None,
+        match told.take() {
+            Told::Code(code, watchers) => {
+                told.follow(Told::Nothing(watchers));
+                Some(code)
+            }
+            other => {
+                told.follow(other);
+                None
+            }
         }
     }
 
     /// What its code came back with.
     pub(crate) fn put_value(&self, value: T) {
         let mut told = self.0.lock();
-        if let Some(watchers) = told.watchers().map(std::mem::take) {
-            *told = Told::Value(value, watchers);
+        if let Told::Nothing(watchers) = &mut *told {
+            let watchers = watchers.take();
+            told.follow(Told::Value(value, watchers));
         }
     }
 
@@ -126,17 +153,17 @@ impl<T, F> Telling<T, F> {
     /// back instead, with the fate: it is to be let go first, and then the fate told.
     pub(crate) fn tell_value(&self, told: Settled<()>) -> Result<(), (F, Settled<()>)> {
         let mut state = self.0.lock();
-        let watchers = state.watchers().map(std::mem::take).expect("P4: a message has one fate");
-        let reply = match std::mem::replace(&mut *state, Told::Nothing(None)) {
-            Told::Code(code, _) => {
-                *state = Told::Nothing(watchers);
+        let (reply, watchers) = match state.take() {
+            Told::Code(code, watchers) => {
+                state.follow(Told::Nothing(watchers));
                 return Err((code, told));
             }
-            Told::Value(value, _) => Some(value),
-            Told::Nothing(_) | Told::Fate(_) => None,
+            Told::Value(value, watchers) => (Some(value), watchers),
+            Told::Nothing(watchers) => (None, watchers),
+            Told::Fate(_) => unreachable!("P4: a message has one fate"),
         };
         let (Settled { fate, run, outcome, error, .. }, lead) = (told, reply.is_some());
-        *state = Told::Fate(Settled { fate, run, outcome, reply, lead, error });
+        state.follow(Told::Fate(Settled { fate, run, outcome, reply, lead, error }));
         drop(state);
         wake(watchers);
         Ok(())

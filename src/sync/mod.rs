@@ -2,8 +2,8 @@
 //!
 //! Nothing else in the engine imports `std::sync`, `std::thread`, `parking_lot` or
 //! `crossbeam_channel`, so that a model checker can stand in for all of them at once: `--cfg loom`
-//! or `--cfg shuttle` puts `checked` behind the door. There are no `static` atomics: everything
-//! shared hangs off an engine.
+//! or `--cfg shuttle` puts `checked` behind the door. There are no `static` atomics but for
+//! the numbers of threads and for spare memory: everything else that is shared hangs off an engine.
 
 pub(crate) mod caught;
 pub(crate) mod channel;
@@ -14,6 +14,7 @@ pub(crate) mod oneshot;
 pub(crate) mod par;
 #[cfg(any(test, loom, shuttle))]
 mod queue;
+pub(crate) mod spares;
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) mod swap;
 pub(crate) mod thread;

@@ -201,7 +201,10 @@ fn closures_are_executed_by_whoever_asks() {
     let asks = port.clone();
     let asked = bench.engine.enqueue("main", "k", move |_| asks.next(Some(Duration::ZERO)).err());
     assert!(closure.settled().is_none(), "nobody has asked");
-    assert!(now(&port).is_none(), "closures are not told");
+    // One ask is enough, unless the machine takes a slice's millisecond for one of them.
+    for _ in 0..3 {
+        assert!(now(&port).is_none(), "closures are not told");
+    }
     assert_eq!(closure.settled().and_then(|s| s.reply), Some(true));
     let refused = asked.expect("there is room").settled().and_then(|s| s.reply);
     assert!(matches!(refused, Some(Some(Error::WouldDeadlock(_)))), "{refused:?}");
