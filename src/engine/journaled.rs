@@ -91,7 +91,7 @@ pub(super) fn ready(
         Ok(id) => Ok(Admission { id: Some(id), decision }),
         Err((cell, error)) => {
             give_room(shared, cell.bytes());
-            Err((*cell.message, refused(&error)))
+            Err((cell.message.into_message(), refused(&error)))
         }
     }
 }

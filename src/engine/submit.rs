@@ -246,7 +246,7 @@ pub(super) fn admit(
     };
     let now = shared.now();
     let terms = terms(&settings.queue, &message, door, by, summary, now);
-    let cell = Arc::new(Cell::on(terms, message, session.serial, door.id));
+    let cell = Cell::made::<Closure>(terms, message, session.serial, door.id);
     enter(shared, session, cell, by.origin, claim, (now, settings.rules()))
 }
 
@@ -289,7 +289,8 @@ pub(super) fn enter(
 
 /// Nobody else has seen the cell: the message comes home as it was.
 pub(super) fn turned_away(shared: &Shared, cell: Arc<Cell>) -> Message {
-    let message = *Arc::into_inner(cell).expect("a refused cell is the caller's").message;
+    let cell = Arc::into_inner(cell).expect("a refused cell is the caller's");
+    let message = cell.message.into_message();
     give_room(shared, message.bytes() as u64);
     message
 }

@@ -2,7 +2,12 @@
 
 use std::any::Any;
 
-use crate::sync::spares::{BOXES, SMALL};
+use crate::sync::spares::{SMALL, spares};
+
+spares! {
+    /// Where code was, whatever its type.
+    static BOXES: Box<dyn Any + Send>;
+}
 
 /// Code that is called at most once.
 pub(super) struct Boxed<A: 'static>(Box<dyn Callable<A>>);

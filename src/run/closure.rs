@@ -1,14 +1,20 @@
 //! A message whose body is code: fired, or with a receipt.
 
+use std::any::Any;
 use std::time::Instant;
 
 use super::Run;
 use super::pending::Pending;
 use super::slot::{self, Slot};
 use crate::model::{Fate, MessageId, Settled};
-use crate::session::{Code, Kept, Standing, Telling, Watch, Watched};
-use crate::sync::spares::{SMALL, TASKS};
+use crate::session::{Code, Kept, Standing, Telling, Watch, Watched, prefetch_two};
+use crate::sync::spares::{SMALL, spares};
 use crate::sync::{Arc, caught};
+
+spares! {
+    /// Where closures with receipts were, whatever the type.
+    static TASKS: Arc<dyn Any + Send + Sync>;
+}
 
 /// The work of a session's closures: code that was fired, and that nobody can ask for any more,
 /// or a task, one allocation that the session and the receipt share.
@@ -99,8 +105,11 @@ where
 {
     /// In the memory of one that is gone, if there is one of its type.
     pub(crate) fn made(code: F, serial: u64) -> Arc<Self> {
-        let spare =
-            if Self::SMALL { TASKS.take(|next| ask(Arc::as_ptr(next).cast())) } else { None };
+        let spare = if Self::SMALL {
+            TASKS.take(|next| prefetch_two::<Closure>(Arc::as_ptr(next).cast()))
+        } else {
+            None
+        };
         let Some(mut job) = spare.and_then(|spare| spare.downcast::<Self>().ok()) else {
             return Arc::new(Self::new(code, serial));
         };
@@ -120,14 +129,6 @@ where
             TASKS.give(self);
         }
     }
-}
-
-/// Asks for the lines of a task.
-fn ask(start: *const u8) {
-    /// Bytes of a cache line.
-    const LINE: usize = 64;
-    slot::prefetch(start);
-    slot::prefetch(start.wrapping_add(LINE));
 }
 
 impl<F, T> Kept<Closure> for Job<F, T>

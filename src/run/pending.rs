@@ -65,6 +65,10 @@ impl Pending<Reply> for Cell {
         Some(&self.message)
     }
 
+    fn leave(self: Arc<Self>) {
+        Cell::leave(self);
+    }
+
     fn cell(self: Arc<Self>) -> Option<Arc<Cell>> {
         Some(self)
     }

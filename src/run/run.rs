@@ -135,8 +135,10 @@ impl Run {
             caught::let_go(rare);
         }
         if batch.is_some() || self.batch.is_some() {
-            self.batch = batch;
             self.text.take();
+            if let Some(before) = std::mem::replace(&mut self.batch, batch) {
+                before.leave();
+            }
         }
     }
 

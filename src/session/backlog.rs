@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::cell::{Cell, Place};
+use super::cell::Cell;
 use super::entry::{Code, Entry, Item, Joins};
+use super::standing::Place;
 use crate::sync::Arc;
 
 /// Rank 2, in order of admission.

@@ -1,7 +1,8 @@
 //! The messages that one run consumes.
 
-use super::cell::{Cell, Place};
+use super::cell::Cell;
 use super::overflow::Lines;
+use super::standing::Place;
 use crate::model::MessageId;
 use crate::sync::{Arc, OnceLock};
 
@@ -54,6 +55,17 @@ impl Batch {
             (Cells::Many(cells), _) => cells,
         };
         Self::Whole(Arc::new(Whole { cells, summary, ids: OnceLock::new() }))
+    }
+
+    /// Leaves its messages' memory to others, as far as nobody else has it.
+    pub(crate) fn leave(self) {
+        match self {
+            Self::One(cell) => cell.leave(),
+            Self::Whole(whole) => {
+                let cells = Arc::into_inner(whole).map(|whole| whole.cells);
+                cells.into_iter().flatten().for_each(Cell::leave);
+            }
+        }
     }
 
     pub(crate) fn as_slice(&self) -> &[Arc<Cell>] {

@@ -2,103 +2,22 @@
 
 use std::time::Duration;
 
+use super::body::Body;
+use super::entry::{Code, prefetch_two};
+use super::standing::{Place, Standing};
 use super::telling::Telling;
 use crate::model::{LaneId, Message, MessageId, Reply};
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::spares::spares;
 use crate::time::Moment;
-
-/// Where a message or closure stands. Written under its session's lock only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Place {
-    /// Not admitted (yet).
-    Outside,
-    /// Rank 2: waits in the backlog.
-    Queued,
-    /// Rank 0: an interrupt that waits.
-    Urgent,
-    /// Rank 1: an accepted steer that was not delivered.
-    Promoted,
-    /// A steer that waits for a boundary.
-    Inbox,
-    /// A steer that a run has taken and not yet committed.
-    Taken,
-    /// In the batch of a run, or of a pending retry.
-    Started,
-    /// It has its fate.
-    Settled,
-}
-
-impl Place {
-    const ALL: [Self; 8] = [
-        Self::Outside,
-        Self::Queued,
-        Self::Urgent,
-        Self::Promoted,
-        Self::Inbox,
-        Self::Taken,
-        Self::Started,
-        Self::Settled,
-    ];
-}
-
-/// The part of a message or closure that its session writes.
-#[derive(Debug)]
-pub(crate) struct Standing {
-    /// Its admission number, and its place in the lowest bits. Both are written under the session's
-    /// lock.
-    word: AtomicU64,
-    admitted: AtomicU64,
-}
-
-impl Default for Standing {
-    fn default() -> Self {
-        Self { word: AtomicU64::new(Place::Outside as u64), admitted: AtomicU64::new(0) }
-    }
-}
-
-impl Standing {
-    /// Bits of the place.
-    const BITS: u32 = 3;
-
-    fn word(&self) -> u64 {
-        // The session's lock orders the writes; readers outside it only want a hint.
-        self.word.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, number: u64, place: Place) {
-        self.word.store(number << Self::BITS | place as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn place(&self) -> Place {
-        Place::ALL[(self.word() & ((1 << Self::BITS) - 1)) as usize]
-    }
-
-    pub(crate) fn put(&self, place: Place) {
-        self.set(self.number(), place);
-    }
-
-    pub(crate) fn admit(&self, number: u64, at: Moment) {
-        self.set(number, self.place());
-        self.admitted.store(at.nanos(), Ordering::Relaxed);
-    }
-
-    pub(crate) fn number(&self) -> u64 {
-        self.word() >> Self::BITS
-    }
-
-    pub(crate) fn admitted(&self) -> Moment {
-        Moment::from_nanos(self.admitted.load(Ordering::Relaxed))
-    }
-}
 
 /// A message that was, or is about to be, admitted.
 ///
 /// Two allocations of at most 120 bytes each, since one thread makes them and another lets them go:
 /// what is larger takes the lock of glibc's arena on both ways, and threads sleep on it.
 pub(crate) struct Cell {
-    pub(crate) message: Box<Message>,
+    pub(crate) message: Body,
     pub(crate) standing: Standing,
     pub(crate) telling: Telling<Reply>,
     /// Serial number of its session.
@@ -133,6 +52,23 @@ impl Default for Terms {
     fn default() -> Self {
         Self { attempts: 1, depth: 0, expires: None, deadline: None, line: None, crowded: false }
     }
+}
+
+impl Terms {
+    fn rare(self) -> Option<Box<Rare>> {
+        let Self { expires, deadline, line, .. } = self;
+        let any = expires.is_some() || deadline.is_some() || line.is_some();
+        any.then(|| Box::new(Rare { expires, deadline, line, ..Rare::default() }))
+    }
+
+    fn marks(&self) -> u8 {
+        if self.crowded { Cell::CROWDED } else { 0 }
+    }
+}
+
+spares! {
+    /// Where messages were.
+    static CELLS: Arc<Cell>;
 }
 
 /// The rarer parts of a message on its way.
@@ -170,19 +106,52 @@ impl Cell {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "its caller puts it where it stays")]
     pub(crate) fn on(terms: Terms, message: Message, serial: u64, lane: LaneId) -> Self {
-        let Terms { attempts, depth, expires, deadline, line, crowded } = terms;
-        let rare = (expires.is_some() || deadline.is_some() || line.is_some())
-            .then(|| Box::new(Rare { expires, deadline, line, ..Rare::default() }));
+        let (attempts, depth, marks) = (terms.attempts, terms.depth, terms.marks());
         Self {
-            message: Box::new(message),
+            message: Body::new(message),
             standing: Standing::default(),
             telling: Telling::default(),
             serial,
             attempts,
             lane,
             depth,
-            rare,
-            marks: AtomicU8::new(if crowded { Self::CROWDED } else { 0 }),
+            rare: terms.rare(),
+            marks: AtomicU8::new(marks),
+        }
+    }
+
+    /// In the memory of one that is gone, if there is one.
+    #[inline]
+    pub(crate) fn made<C: Code>(
+        terms: Terms,
+        message: Message,
+        serial: u64,
+        lane: LaneId,
+    ) -> Arc<Self> {
+        let ahead = |next: &Arc<Self>| prefetch_two::<C>(Arc::as_ptr(next).cast());
+        let Some(mut cell) = CELLS.take(ahead) else {
+            return Arc::new(Self::on(terms, message, serial, lane));
+        };
+        let emptied = Arc::get_mut(&mut cell).expect("nobody has a spare");
+        emptied.message.begin(message);
+        emptied.standing = Standing::default();
+        (emptied.serial, emptied.lane) = (serial, lane);
+        (emptied.attempts, emptied.depth) = (terms.attempts, terms.depth);
+        *emptied.marks.get_mut() = terms.marks();
+        emptied.rare = terms.rare();
+        cell
+    }
+
+    /// Leaves its memory to another message, if nobody else has it.
+    #[inline]
+    pub(crate) fn leave(mut self: Arc<Self>) {
+        if Arc::strong_count(&self) == 1
+            && let Some(cell) = Arc::get_mut(&mut self)
+        {
+            cell.message.empty();
+            cell.telling.empty();
+            cell.rare = None;
+            CELLS.give(self);
         }
     }
 
@@ -302,7 +271,7 @@ impl Cell {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 
@@ -313,14 +282,36 @@ mod tests {
         assert!(size_of::<Cell>() + 2 * size_of::<usize>() <= 120, "{}", size_of::<Cell>());
     }
 
+    /// No closure of this tests' own is asked for.
+    struct NoCode;
+    impl Code for NoCode {}
+
+    fn made(text: &str) -> Arc<Cell> {
+        let terms = Terms { attempts: 3, line: Some("line".into()), ..Terms::default() };
+        Cell::made::<NoCode>(terms, Message::new("k", text), 7, LaneId(2))
+    }
+
     #[test]
-    fn a_place_and_a_number_share_a_word() {
-        let standing = Standing::default();
-        let number = (1 << 61) - 1;
-        standing.admit(number, Moment::START);
-        for place in Place::ALL {
-            standing.put(place);
-            assert_eq!((standing.place(), standing.number()), (place, number));
-        }
+    fn p9_the_memory_of_a_message_is_used_again_once_nobody_has_it() {
+        let (cell, text) = (made("first"), Arc::<str>::from("text"));
+        let (was, other) = (Arc::as_ptr(&cell), Arc::clone(&cell));
+        cell.leave();
+        let cell = Cell::made::<NoCode>(
+            Terms::default(),
+            Message::new("k", Arc::clone(&text)),
+            8,
+            LaneId(3),
+        );
+        assert_ne!(Arc::as_ptr(&cell), was, "somebody has it");
+        assert_eq!(Arc::strong_count(&text), 2);
+        cell.mark_seen();
+        cell.leave();
+        assert_eq!(Arc::strong_count(&text), 1, "nothing of it is kept");
+        other.leave();
+        let cell = made("second");
+        assert_eq!(Arc::as_ptr(&cell), was, "the last who left it");
+        assert_eq!((cell.message.text(), cell.line(), cell.attempts), ("second", Some("line"), 3));
+        assert_eq!((cell.serial, cell.lane, cell.standing.place()), (7, LaneId(2), Place::Outside));
+        assert!(!cell.seen() && !cell.is_crowded() && cell.telling.get().is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! What waits in a session: a message, or a closure as the session sees it.
 
-use super::cell::{Cell, Place, Standing};
+use super::cell::Cell;
+use super::standing::{Place, Standing};
 use crate::model::{LaneId, Priority, Settled};
 use crate::sync::Arc;
 
@@ -64,7 +65,7 @@ impl<C: Code> Item<C> {
     #[inline]
     pub(super) fn prefetch(&self) {
         if let Some(standing) = self.standing() {
-            Self::prefetch_two(std::ptr::from_ref(standing).cast());
+            prefetch_two::<C>(std::ptr::from_ref(standing).cast());
         }
     }
 
@@ -74,17 +75,18 @@ impl<C: Code> Item<C> {
     pub(super) fn prefetch_next(&self) {
         match self {
             Self::Closure(_) => self.prefetch(),
-            Self::Message(cell) => Self::prefetch_two(std::ptr::from_ref(&*cell.message).cast()),
+            Self::Message(cell) => prefetch_two::<C>(cell.message.place()),
         }
     }
+}
 
-    #[inline]
-    fn prefetch_two(start: *const u8) {
-        /// Bytes of a cache line.
-        const LINE: usize = 64;
-        C::prefetch(start);
-        C::prefetch(start.wrapping_add(LINE));
-    }
+/// Asks for two cache lines of a place that will be written soon.
+#[inline]
+pub(crate) fn prefetch_two<C: Code>(start: *const u8) {
+    /// Bytes of a cache line.
+    const LINE: usize = 64;
+    C::prefetch(start);
+    C::prefetch(start.wrapping_add(LINE));
 }
 
 /// Whether a message may share its run.

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use super::batch::Batch;
-use super::cell::{Cell, Place};
+use super::cell::Cell;
 use super::overflow::LinesLike;
 use super::parked::{Parked, ParkedAll};
+use super::standing::Place;
 use crate::config::Inbound;
 use crate::model::{Fate, Knobs, Message, MessageId, Mode, Outcome, RunId};
 pub(crate) use crate::store::JournalError;

@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 
 use super::batch::Batch;
-use super::cell::{Cell, Place};
+use super::cell::Cell;
 use super::overflow::LinesLike;
+use super::standing::Place;
 use crate::config::Inbound;
 use crate::model::{Fate, Knobs, MessageId, Mode, Outcome, RunId};
 use crate::sync::Arc;

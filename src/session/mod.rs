@@ -2,6 +2,7 @@
 
 mod backlog;
 mod batch;
+mod body;
 mod cell;
 mod door;
 mod due;
@@ -33,6 +34,7 @@ mod session;
 mod settings;
 mod shared;
 mod shelf;
+mod standing;
 mod table;
 mod telling;
 mod token;
@@ -42,10 +44,10 @@ mod window;
 mod word;
 
 pub(crate) use batch::Batch;
-pub(crate) use cell::{Cell, Place, Standing, Terms};
+pub(crate) use cell::{Cell, Terms};
 pub(crate) use door::{Door, LANES_MAX, Side};
 pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
-pub(crate) use entry::{Code, Kept};
+pub(crate) use entry::{Code, Kept, prefetch_two};
 #[cfg(all(test, loom))]
 pub(crate) use gate::{Call, Gate};
 pub(crate) use gate::{Found, Goes, Owed, Woken};
@@ -71,5 +73,6 @@ pub(crate) use resume::Resume;
 pub(crate) use session::{Locked, Session};
 pub(crate) use settings::Late;
 pub(crate) use shared::{Hire, Shared};
+pub(crate) use standing::{Place, Standing};
 pub(crate) use telling::{Telling, Wake, Watch, Watched};
 pub use token::{Cancelled, Registration, Token};

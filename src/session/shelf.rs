@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::cell::{Cell, Place};
+use super::cell::Cell;
+use super::standing::Place;
 use crate::sync::Arc;
 
 /// Messages of one place other than the backlog: interrupts, promoted steers, the inbox.

@@ -7,66 +7,80 @@
 //!
 //! In a model there are none: no checker needs to look at memory that nobody has.
 
-use std::any::Any;
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::thread::LocalKey;
 
 use parking_lot::Mutex;
 
-use super::Padded;
 use super::tally::{AtomicUsize, Ordering};
 
 /// Larger ones are not worth keeping, in bytes.
 pub(crate) const SMALL: usize = 128;
 /// So many change hands at once.
 const MANY: usize = 256;
-/// So many wait for whichever thread comes. P9: at most 4 MB of each kind in a process.
+/// P9: so many, of one kind, wait for whichever thread comes.
 const MOST: usize = 128 * MANY;
 /// The one that is taken after so many others is asked for now.
 const AHEAD: usize = 16;
 
-/// Where closures with receipts were, one allocation each, whatever the type.
-pub(crate) static TASKS: Spares<Arc<dyn Any + Send + Sync>> =
-    Spares { mine: &MY_TASKS, rest: &ALL_TASKS };
-/// Where boxed closures were.
-pub(crate) static BOXES: Spares<Box<dyn Any + Send>> = Spares { mine: &MY_BOXES, rest: &ALL_BOXES };
-
-thread_local! {
-    static MY_TASKS: RefCell<Vec<Arc<dyn Any + Send + Sync>>> = const { RefCell::new(Vec::new()) };
-    static MY_BOXES: RefCell<Vec<Box<dyn Any + Send>>> = const { RefCell::new(Vec::new()) };
-}
-static ALL_TASKS: Padded<Rest<Arc<dyn Any + Send + Sync>>> = Padded(Rest::none());
-static ALL_BOXES: Padded<Rest<Box<dyn Any + Send>>> = Padded(Rest::none());
-
 /// Allocations of one kind that hold nothing of anybody's any more, those let go of last first.
 /// They are a process's, as its allocator is, and no engine's.
 pub(crate) struct Spares<P: 'static> {
-    mine: &'static LocalKey<RefCell<Vec<P>>>,
-    rest: &'static Padded<Rest<P>>,
+    mine: &'static LocalKey<Mine<P>>,
+    rest: &'static Rest<P>,
 }
 
-/// What belongs to no thread.
-struct Rest<P> {
+/// Declares the spares of one type of pointer.
+macro_rules! spares {
+    ($(#[$meta:meta])* $seen:vis static $name:ident: $type:ty;) => {
+        $(#[$meta])*
+        $seen static $name: $crate::sync::spares::Spares<$type> = {
+            use $crate::sync::spares::{Mine, Rest, Spares};
+            std::thread_local! {
+                static MINE: Mine<$type> = const { Mine::none() };
+            }
+            static REST: Rest<$type> = Rest::none();
+            Spares::new(&MINE, &REST)
+        };
+    };
+}
+pub(crate) use spares;
+
+/// What belongs to a thread.
+pub(crate) struct Mine<P>(RefCell<Vec<P>>);
+
+impl<P> Mine<P> {
+    pub(crate) const fn none() -> Self {
+        Self(RefCell::new(Vec::new()))
+    }
+}
+
+/// What belongs to no thread. On cache lines of its own.
+#[repr(align(128))]
+pub(crate) struct Rest<P> {
     spares: Mutex<Vec<P>>,
     /// How many these are. Written under the lock, read by whoever might take it in vain.
     len: AtomicUsize,
 }
 
 impl<P> Rest<P> {
-    const fn none() -> Self {
+    pub(crate) const fn none() -> Self {
         Self { spares: Mutex::new(Vec::new()), len: AtomicUsize::new(0) }
     }
 }
 
 impl<P> Spares<P> {
+    pub(crate) const fn new(mine: &'static LocalKey<Mine<P>>, rest: &'static Rest<P>) -> Self {
+        Self { mine, rest }
+    }
+
     /// Keeps what holds nothing any more; of a thread that ends, it is freed.
     #[inline]
     pub(crate) fn give(&self, spare: P) {
         if cfg!(any(loom, shuttle)) {
             return;
         }
-        let _ = self.mine.try_with(|mine| {
+        let _ = self.mine.try_with(|Mine(mine)| {
             let mut mine = mine.borrow_mut();
             if mine.len() >= 2 * MANY {
                 self.pass_on(&mut mine);
@@ -81,7 +95,7 @@ impl<P> Spares<P> {
         if cfg!(any(loom, shuttle)) {
             return None;
         }
-        let taken = self.mine.try_with(|mine| {
+        let taken = self.mine.try_with(|Mine(mine)| {
             let mut mine = mine.borrow_mut();
             if mine.is_empty() {
                 self.fetch(&mut mine, &ahead);
@@ -98,7 +112,7 @@ impl<P> Spares<P> {
     /// Makes room in a thread's own. What is too much is freed.
     #[cold]
     fn pass_on(&self, mine: &mut Vec<P>) {
-        let Padded(Rest { spares, len }) = self.rest;
+        let Rest { spares, len } = self.rest;
         let mut oldest = mine.drain(..MANY);
         let mut spares = spares.lock();
         let room = MOST - spares.len();
@@ -111,7 +125,7 @@ impl<P> Spares<P> {
 
     #[cold]
     fn fetch(&self, mine: &mut Vec<P>, ahead: &impl Fn(&P)) {
-        let Padded(Rest { spares, len }) = self.rest;
+        let Rest { spares, len } = self.rest;
         if len.load(Ordering::Relaxed) == 0 {
             return;
         }
@@ -127,11 +141,7 @@ impl<P> Spares<P> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
-
-    thread_local! {
-        static MINE: RefCell<Vec<Arc<usize>>> = const { RefCell::new(Vec::new()) };
-        static OWN: RefCell<Vec<Arc<usize>>> = const { RefCell::new(Vec::new()) };
-    }
+    use crate::sync::Arc;
 
     fn on_a_thread<R: Send>(body: impl FnOnce() -> R + Send) -> R {
         std::thread::scope(|scope| scope.spawn(body).join().expect("no panic"))
@@ -139,8 +149,7 @@ mod tests {
 
     #[test]
     fn what_one_thread_gives_another_takes_and_the_last_comes_first() {
-        static REST: Padded<Rest<Arc<usize>>> = Padded(Rest::none());
-        static SPARES: Spares<Arc<usize>> = Spares { mine: &MINE, rest: &REST };
+        spares! { static SPARES: Arc<usize>; }
         let asked = RefCell::new(Vec::new());
         let take = || SPARES.take(|next| asked.borrow_mut().push(**next)).map(|spare| *spare);
         on_a_thread(|| (0..3 * MANY).for_each(|n| SPARES.give(Arc::new(n))));
@@ -154,8 +163,7 @@ mod tests {
 
     #[test]
     fn p9_there_is_an_end_to_what_is_kept() {
-        static REST: Padded<Rest<Arc<usize>>> = Padded(Rest::none());
-        static SPARES: Spares<Arc<usize>> = Spares { mine: &OWN, rest: &REST };
+        spares! { static SPARES: Arc<usize>; }
         let held = Arc::new(0);
         on_a_thread(|| {
             (0..2 * MOST).for_each(|_| SPARES.give(Arc::clone(&held)));

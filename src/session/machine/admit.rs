@@ -3,10 +3,11 @@
 use super::{Cx, Door, Expiry, LOTS, Machine, Phase};
 use crate::config::InForce;
 use crate::model::{Cause, Drop, Fallback, Fate, LaneId, Mode, Priority, Reason, RunId};
-use crate::session::cell::{Cell, Place};
+use crate::session::cell::Cell;
 use crate::session::entry::{Code, Entry, Item, Joins};
 use crate::session::live::Inbox;
 use crate::session::next::{Landed, Next, NotAdmitted, Note};
+use crate::session::standing::Place;
 use crate::session::telling::Wake;
 use crate::sync::Arc;
 use crate::time::Moment;

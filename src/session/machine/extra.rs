@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::model::Knobs;
-use crate::session::cell::{Cell, Place};
+use crate::session::cell::Cell;
 use crate::session::live::{Companions, Retry};
 use crate::session::overflow::Overflow;
 use crate::session::shelf::Shelf;
+use crate::session::standing::Place;
 use crate::session::window::Window;
 use crate::sync::Arc;
 use crate::time::Moment;

@@ -5,10 +5,10 @@ use super::end::{Abandoned, End, Ended, Finished};
 use super::{Cx, Door, Machine};
 use crate::model::{Cause, Fate, Outcome, RunId};
 use crate::session::batch::Batch;
-use crate::session::cell::Place;
 use crate::session::entry::{Code, Item};
 use crate::session::live::{Guard, Held, Live, Retry};
 use crate::session::next::{Next, Note, Settlement};
+use crate::session::standing::Place;
 use crate::sync::Arc;
 use crate::time::Moment;
 

@@ -4,11 +4,12 @@
 use super::{Cx, Door, Expiry, Machine};
 use crate::model::{Cause, Fate, Mode, Outcome, RunId};
 use crate::session::batch::Cells;
-use crate::session::cell::{Cell, Place};
+use crate::session::cell::Cell;
 use crate::session::entry::{Code, Joins};
 use crate::session::live::{Held, Retry};
 use crate::session::next::{Landed, Next};
 use crate::session::overflow::Lines;
+use crate::session::standing::Place;
 use crate::sync::Arc;
 use crate::watch::Placement;
 

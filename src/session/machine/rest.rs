@@ -3,10 +3,11 @@
 use super::{Cx, Door, Extra, Machine, Phase};
 use crate::model::{Cause, Fate, LaneId, Outcome, Policy, RunId};
 use crate::session::batch::Batch;
-use crate::session::cell::{Cell, Place};
+use crate::session::cell::Cell;
 use crate::session::entry::{Code, Item, Joins};
 use crate::session::live::Retry;
 use crate::session::next::{Alarm, Next, Note, Settlement};
+use crate::session::standing::Place;
 use crate::session::telling::Wake;
 use crate::sync::Arc;
 use crate::time::Moment;

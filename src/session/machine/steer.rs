@@ -2,10 +2,11 @@
 
 use super::{Cx, Door, Machine};
 use crate::model::{Cause, Error, Fate, RunId};
-use crate::session::cell::{Cell, Place};
+use crate::session::cell::Cell;
 use crate::session::entry::{Code, Item};
 use crate::session::live::{Guard, Inbox, OpenCalls, Regained, SlotState};
 use crate::session::next::{Next, Note, Settlement};
+use crate::session::standing::Place;
 use crate::session::telling::{Wake, Watch};
 use crate::session::token::Token;
 use crate::sync::Arc;

@@ -2,10 +2,11 @@
 
 use super::{Cx, Machine};
 use crate::model::{Cause, Fate, LaneId, RunId};
-use crate::session::cell::{Cell, Place, Standing};
+use crate::session::cell::Cell;
 use crate::session::entry::{Code, Item};
 use crate::session::live::SlotState;
 use crate::session::next::{Next, Note, Settlement};
+use crate::session::standing::{Place, Standing};
 use crate::sync::Arc;
 
 /// What a stop or an interrupt met.

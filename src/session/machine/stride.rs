@@ -9,9 +9,9 @@
 use super::finish::Slice;
 use super::{Machine, Phase};
 use crate::model::{LaneId, Priority, RunId};
-use crate::session::cell::Place;
 use crate::session::entry::{Code, Entry, Item};
 use crate::session::live::{Held, Live, SlotState};
+use crate::session::standing::Place;
 use crate::time::Moment;
 
 /// The short way is not open: nothing has happened.

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use super::spec::{Spec, ms};
 use crate::config::{Inbound, Queue};
 use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Priority};
-use crate::session::cell::{Cell, Place, Standing};
+use crate::session::cell::Cell;
 use crate::session::entry::{Code, Item, Kept};
 use crate::session::live::{Held, Inbox};
 use crate::session::machine::{Cx, Door, Machine, Origin, Phase, Rules};
 use crate::session::next::{Landed, Next, NotAdmitted, Note, Tag};
 use crate::session::overflow::LinesLike;
+use crate::session::standing::{Place, Standing};
 use crate::sync::Arc;
 use crate::time::Moment;
 

@@ -5,8 +5,8 @@ use super::desk::Desk;
 use super::order::drain;
 use super::spec::{followup, interrupt, steer, steer_backlog};
 use crate::model::{Cause, Error, Fate, RunId};
-use crate::session::cell::Place;
 use crate::session::machine::{Door, Phase, Verdict, Withdrawn};
+use crate::session::standing::Place;
 
 /// A desk with a run that holds one steer: the run, the guard.
 fn holding(desk: &mut Desk, spec: &super::spec::Spec) -> (u64, u64) {

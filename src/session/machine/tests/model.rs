@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::spec::Spec;
 use crate::config::Queue;
 use crate::model::{Cause, Fate, LaneId, Mode, Priority};
-use crate::session::cell::Place;
 use crate::session::live::Inbox;
 use crate::session::machine::{Door, Phase};
 use crate::session::next::Tag;
+use crate::session::standing::Place;
 
 /// Where a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use super::desk::Desk;
 use super::order::drain;
 use super::spec::{followup, interrupt, steer, steer_backlog};
 use crate::model::{Cause, Fallback, Fate, Reason, RunId};
-use crate::session::cell::Place;
 use crate::session::live::Inbox;
 use crate::session::machine::{Door, Phase};
+use crate::session::standing::Place;
 use crate::watch::Placement;
 
 #[test]

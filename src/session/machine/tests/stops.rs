@@ -4,8 +4,8 @@ use super::desk::{Desk, Fired};
 use super::order::drain;
 use super::spec::{collect, followup, interrupt, steer, steer_backlog};
 use crate::model::{Cause, Fate, LaneId, Outcome, Priority, RunId};
-use crate::session::cell::Place;
 use crate::session::machine::{Halted, Machine, Origin, Phase, Withdrawn};
+use crate::session::standing::Place;
 use crate::sync::Arc;
 
 #[test]

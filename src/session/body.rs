@@ -1,0 +1,44 @@
+//! What the host sent, beside its cell.
+
+use std::ops::Deref;
+
+use crate::model::Message;
+
+/// A message in an allocation of its own, which stays with the cell when that is used again.
+pub(crate) struct Body(Box<Option<Message>>);
+
+impl Body {
+    pub(super) fn new(message: Message) -> Self {
+        Self(Box::new(Some(message)))
+    }
+
+    pub(crate) fn into_message(self) -> Message {
+        self.0.expect("a message is taken out once")
+    }
+
+    /// Lets go of what the host sent.
+    pub(super) fn empty(&mut self) {
+        *self.0 = None;
+    }
+
+    /// Of the next message, once it was emptied.
+    pub(super) fn begin(&mut self, message: Message) {
+        let nothing = self.0.replace(message);
+        debug_assert!(nothing.is_none(), "it was emptied");
+        std::mem::forget(nothing);
+    }
+
+    /// Where it lies.
+    pub(super) fn place(&self) -> *const u8 {
+        std::ptr::from_ref(&*self.0).cast()
+    }
+}
+
+impl Deref for Body {
+    type Target = Message;
+
+    #[inline]
+    fn deref(&self) -> &Message {
+        self.0.as_ref().as_ref().expect("a cell that somebody has is not emptied")
+    }
+}
