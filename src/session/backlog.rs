@@ -70,12 +70,29 @@ impl<C: Code> Backlog<C> {
         if self.rest.is_empty() && self.first.is_none() {
             self.first = Some(entry);
         } else {
+            if self.rest.len() == self.rest.capacity() {
+                self.grow();
+            }
             self.rest.push_back(entry);
             // The next place, which a worker had last, comes to this core while other sessions are
             // served: else the unlock behind its entry waits for it. Its last byte: it begins where
             // this one ends.
             C::prefetch(self.next_place().wrapping_add(1).cast::<u8>().wrapping_sub(1));
         }
+    }
+
+    /// To 4 entries, 9, 16, and twice as many from there. Nearly all queues are short, and what a
+    /// short one costs is memory that nobody has touched: ten that wait, the first in place, have
+    /// 9 places and not 16.
+    #[cold]
+    fn grow(&mut self) {
+        let more = match self.rest.capacity() {
+            0 => 4,
+            4 => 5,
+            9 => 7,
+            full => full,
+        };
+        self.rest.reserve_exact(more);
     }
 
     /// Where the next entry will lie, if others are before it: to ask for it. At the end of the
@@ -301,6 +318,18 @@ mod tests {
             let place = backlog.next_place();
             backlog.push(entry(Item::Closure(k)));
             assert_eq!(backlog.rest.back().map(std::ptr::from_ref), Some(place));
+        }
+    }
+
+    #[test]
+    fn a_buffer_grows_in_steps_that_leave_a_short_queue_little_to_touch() {
+        let mut backlog = Backlog::new();
+        let places = [(2, 4), (5, 4), (6, 9), (10, 9), (11, 16), (18, 32), (34, 64)];
+        for (waiting, capacity) in places {
+            while backlog.live() < waiting {
+                backlog.push(entry(Item::Closure(7)));
+            }
+            assert_eq!(backlog.rest.capacity(), capacity, "{waiting} wait");
         }
     }
 
