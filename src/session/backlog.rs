@@ -64,7 +64,8 @@ impl<C: Code> Backlog<C> {
         self.push_place(entry);
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "each call would copy the closure once more")]
     fn push_place(&mut self, entry: Entry<C>) {
         // In this order: a long queue leaves the cache lines of the first entry alone.
         if self.rest.is_empty() && self.first.is_none() {
