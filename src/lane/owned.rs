@@ -120,6 +120,7 @@ impl Drop for OwnedRun {
         let end = End::Failed { error, cause: Some(Cause::Dropped) };
         // Stale: it was abandoned before.
         let _ = self.finish(end);
+        self.run.leave();
     }
 }
 

@@ -90,7 +90,7 @@ impl Port {
             self.shared.issue(run.session(), tag, Some(execution.now));
         }
         // P10: its session is let go before the slot.
-        drop(run);
+        let _ = run.home();
         self.over(door, id, &after);
     }
 

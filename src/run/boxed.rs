@@ -2,9 +2,9 @@
 
 use std::any::Any;
 
-use crate::sync::spares::{SMALL, spares};
+use crate::sync::magazines::{SMALL, magazines};
 
-spares! {
+magazines! {
     /// Where code was, whatever its type.
     static BOXES: Box<dyn Any + Send>;
 }
@@ -16,12 +16,17 @@ trait Callable<A>: Any + Send {
     /// Calls the code, and takes it out of the box, also if it panics.
     fn call(&mut self, with: &A);
 
-    /// Whether the empty box is worth keeping.
-    fn small(&self) -> bool;
+    /// Whether the box is used again.
+    fn is_reused(&self) -> bool;
 }
 
 /// None once it was called.
 struct Of<F>(Option<F>);
+
+impl<F: Send + 'static> Of<F> {
+    /// Whether its box is used again.
+    const REUSED: bool = size_of::<Self>() <= SMALL;
+}
 
 impl<A, F: FnOnce(&A) + Send + 'static> Callable<A> for Of<F> {
     fn call(&mut self, with: &A) {
@@ -30,16 +35,15 @@ impl<A, F: FnOnce(&A) + Send + 'static> Callable<A> for Of<F> {
         }
     }
 
-    fn small(&self) -> bool {
-        size_of::<Self>() <= SMALL
+    fn is_reused(&self) -> bool {
+        Self::REUSED
     }
 }
 
 impl<A> Boxed<A> {
     pub(super) fn new<F: FnOnce(&A) + Send + 'static>(code: F) -> Self {
-        let small = size_of::<Of<F>>() <= SMALL;
-        let spare = if small { BOXES.take(|_| ()) } else { None };
-        match spare.map(<Box<dyn Any + Send>>::downcast::<Of<F>>) {
+        let emptied = Of::<F>::REUSED.then(|| BOXES.take(|one| one.is::<Of<F>>(), |_| ()));
+        match emptied.flatten().map(<Box<dyn Any + Send>>::downcast::<Of<F>>) {
             Some(Ok(mut emptied)) => {
                 emptied.0 = Some(code);
                 Self(emptied)
@@ -52,7 +56,7 @@ impl<A> Boxed<A> {
     pub(super) fn call(self, with: &A) {
         let mut code = self.0;
         code.call(with);
-        if code.small() {
+        if code.is_reused() {
             BOXES.give(code);
         }
     }
@@ -87,6 +91,6 @@ mod tests {
 
     #[test]
     fn p9_a_large_box_is_not_kept() {
-        assert!(adding([1; 8]).0.small() && !adding([1; 100]).0.small());
+        assert!(adding([1; 8]).0.is_reused() && !adding([1; 100]).0.is_reused());
     }
 }

@@ -8,10 +8,10 @@ use super::pending::Pending;
 use super::slot::{self, Slot};
 use crate::model::{Fate, MessageId, Settled};
 use crate::session::{Code, Kept, Standing, Telling, Watch, Watched, prefetch_two};
-use crate::sync::spares::{SMALL, spares};
+use crate::sync::magazines::{SMALL, magazines};
 use crate::sync::{Arc, caught};
 
-spares! {
+magazines! {
     /// Where closures with receipts were, whatever the type.
     static TASKS: Arc<dyn Any + Send + Sync>;
 }
@@ -75,7 +75,7 @@ impl Code for Closure {
             task.tell(told);
         }
         // P7: whichever part of the host is left goes here, with no lock held.
-        caught::let_go(self);
+        let _ = caught::call(|| self.into_task().map(Task::leave));
     }
 
     #[inline]
@@ -105,26 +105,25 @@ where
 {
     /// In the memory of one that is gone, if there is one of its type.
     pub(crate) fn made(code: F, serial: u64) -> Arc<Self> {
-        let spare = if Self::SMALL {
-            TASKS.take(|next| prefetch_two::<Closure>(Arc::as_ptr(next).cast()))
-        } else {
-            None
-        };
-        let Some(mut job) = spare.and_then(|spare| spare.downcast::<Self>().ok()) else {
+        let ahead =
+            |next: &Arc<dyn Any + Send + Sync>| prefetch_two::<Closure>(Arc::as_ptr(next).cast());
+        let emptied = Self::REUSED.then(|| TASKS.take(|one| one.is::<Self>(), ahead)).flatten();
+        let Some(mut job) = emptied.and_then(|one| one.downcast::<Self>().ok()) else {
             return Arc::new(Self::new(code, serial));
         };
-        let emptied = Arc::get_mut(&mut job).expect("nobody has a part in a spare");
+        let emptied = Arc::get_mut(&mut job).expect("nobody has what is in a magazine");
         (emptied.standing, emptied.serial) = (Standing::default(), serial);
         emptied.telling.begin(code);
         job
     }
 
-    const SMALL: bool = size_of::<Self>() + 2 * size_of::<usize>() <= SMALL;
+    /// Whether its memory is used again.
+    const REUSED: bool = size_of::<Self>() + 2 * size_of::<usize>() <= SMALL;
 
     /// Leaves its memory to another, if nobody else has a part in it. P7: what is left of the
     /// host's is dropped here.
-    fn leave(mut self: Arc<Self>) {
-        if let Some(job) = Arc::get_mut(&mut self).filter(|_| Self::SMALL) {
+    fn recycle(mut self: Arc<Self>) {
+        if let Some(job) = Arc::get_mut(&mut self).filter(|_| Self::REUSED) {
             job.telling.empty();
             TASKS.give(self);
         }
@@ -166,7 +165,7 @@ where
 
     fn leave(self: Arc<Self>) {
         if Arc::strong_count(&self) == 1 {
-            Self::leave(self);
+            self.recycle();
         }
     }
 }
@@ -197,7 +196,7 @@ where
     }
 
     fn leave(self: Arc<Self>) {
-        Self::leave(self);
+        self.recycle();
     }
 
     fn withdrawn(&self) {
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn p7_a_spare_task_keeps_nothing_of_the_hosts() {
+    fn p7_an_emptied_task_keeps_nothing_of_the_hosts() {
         let drops = Arc::default();
         let (code, value) = (Dropped(Arc::clone(&drops)), Dropped(Arc::clone(&drops)));
         let job = Job::made(move |_: &Run| drop(code), 1);
@@ -305,7 +304,7 @@ mod tests {
             F: FnOnce(&Run) -> T + Send + 'static,
             T: Send + 'static,
         {
-            Job::<F, T>::SMALL
+            Job::<F, T>::REUSED
         }
         let large = [1_u8; 200];
         assert!(small(|_: &Run| 1) && !small(move |_: &Run| large[0]));

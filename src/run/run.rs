@@ -105,11 +105,19 @@ impl Run {
     }
 
     /// What the next run object may have. The session is let go, and so is what hangs on the run.
-    pub(crate) fn home(self) -> Home {
+    pub(crate) fn home(mut self) -> Home {
+        self.leave();
         let Self { shared, crew, rare, .. } = self;
         // P7: the host's callbacks may be there.
         caught::let_go(rare);
         Home { shared, crew }
+    }
+
+    /// Is over, and is looked at by nobody any more: its messages' memory may be used again.
+    pub(crate) fn leave(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            batch.leave();
+        }
     }
 
     /// Becomes the next run, of a closure after a closure.
@@ -136,9 +144,8 @@ impl Run {
         }
         if batch.is_some() || self.batch.is_some() {
             self.text.take();
-            if let Some(before) = std::mem::replace(&mut self.batch, batch) {
-                before.leave();
-            }
+            self.leave();
+            self.batch = batch;
         }
     }
 

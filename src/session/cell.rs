@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::body::Body;
 use super::entry::{Code, prefetch_two};
+use super::envelope::Envelope;
 use super::standing::{Place, Standing};
 use super::telling::Telling;
 use crate::model::{LaneId, Message, MessageId, Reply};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::spares::spares;
+use crate::sync::magazines::magazines;
 use crate::time::Moment;
 
 /// A message that was, or is about to be, admitted.
@@ -17,7 +17,7 @@ use crate::time::Moment;
 /// Two allocations of at most 120 bytes each, since one thread makes them and another lets them go:
 /// what is larger takes the lock of glibc's arena on both ways, and threads sleep on it.
 pub(crate) struct Cell {
-    pub(crate) message: Body,
+    pub(crate) message: Envelope,
     pub(crate) standing: Standing,
     pub(crate) telling: Telling<Reply>,
     /// Serial number of its session.
@@ -66,7 +66,7 @@ impl Terms {
     }
 }
 
-spares! {
+magazines! {
     /// Where messages were.
     static CELLS: Arc<Cell>;
 }
@@ -108,7 +108,7 @@ impl Cell {
     pub(crate) fn on(terms: Terms, message: Message, serial: u64, lane: LaneId) -> Self {
         let (attempts, depth, marks) = (terms.attempts, terms.depth, terms.marks());
         Self {
-            message: Body::new(message),
+            message: Envelope::new(message),
             standing: Standing::default(),
             telling: Telling::default(),
             serial,
@@ -129,15 +129,15 @@ impl Cell {
         lane: LaneId,
     ) -> Arc<Self> {
         let ahead = |next: &Arc<Self>| prefetch_two::<C>(Arc::as_ptr(next).cast());
-        let Some(mut cell) = CELLS.take(ahead) else {
+        let Some(mut cell) = CELLS.take(|_| true, ahead) else {
             return Arc::new(Self::on(terms, message, serial, lane));
         };
-        let emptied = Arc::get_mut(&mut cell).expect("nobody has a spare");
-        emptied.message.begin(message);
+        let emptied = Arc::get_mut(&mut cell).expect("nobody has what is in a magazine");
+        emptied.message.fill(message);
         emptied.standing = Standing::default();
         (emptied.serial, emptied.lane) = (serial, lane);
         (emptied.attempts, emptied.depth) = (terms.attempts, terms.depth);
-        *emptied.marks.get_mut() = terms.marks();
+        emptied.marks = AtomicU8::new(terms.marks());
         emptied.rare = terms.rare();
         cell
     }
@@ -277,8 +277,7 @@ mod tests {
 
     /// With the two counts of its `Arc`. What fits 120 bytes goes around the lock of glibc's arena.
     #[test]
-    fn a_message_on_its_way_is_two_small_allocations_beside_its_text() {
-        assert!(size_of::<Message>() <= 120);
+    fn a_cell_is_a_small_allocation() {
         assert!(size_of::<Cell>() + 2 * size_of::<usize>() <= 120, "{}", size_of::<Cell>());
     }
 

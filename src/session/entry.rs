@@ -75,7 +75,7 @@ impl<C: Code> Item<C> {
     pub(super) fn prefetch_next(&self) {
         match self {
             Self::Closure(_) => self.prefetch(),
-            Self::Message(cell) => prefetch_two::<C>(cell.message.place()),
+            Self::Message(cell) => prefetch_two::<C>(cell.message.address()),
         }
     }
 }

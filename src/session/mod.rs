@@ -2,11 +2,11 @@
 
 mod backlog;
 mod batch;
-mod body;
 mod cell;
 mod door;
 mod due;
 mod entry;
+mod envelope;
 mod gate;
 mod hint;
 mod hooks;

@@ -153,14 +153,14 @@ impl<T, F> Telling<T, F> {
     /// back instead, with the fate: it is to be let go first, and then the fate told.
     pub(crate) fn tell_value(&self, told: Settled<()>) -> Result<(), (F, Settled<()>)> {
         let mut state = self.0.lock();
-        let (reply, watchers) = match state.take() {
-            Told::Code(code, watchers) => {
+        let watchers = state.watchers().map(std::mem::take).expect("P4: a message has one fate");
+        let reply = match state.take() {
+            Told::Code(code, _) => {
                 state.follow(Told::Nothing(watchers));
                 return Err((code, told));
             }
-            Told::Value(value, watchers) => (Some(value), watchers),
-            Told::Nothing(watchers) => (None, watchers),
-            Told::Fate(_) => unreachable!("P4: a message has one fate"),
+            Told::Value(value, _) => Some(value),
+            Told::Nothing(_) | Told::Fate(_) => None,
         };
         let (Settled { fate, run, outcome, error, .. }, lead) = (told, reply.is_some());
         state.follow(Told::Fate(Settled { fate, run, outcome, reply, lead, error }));

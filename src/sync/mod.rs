@@ -3,18 +3,18 @@
 //! Nothing else in the engine imports `std::sync`, `std::thread`, `parking_lot` or
 //! `crossbeam_channel`, so that a model checker can stand in for all of them at once: `--cfg loom`
 //! or `--cfg shuttle` puts `checked` behind the door. There are no `static` atomics but for
-//! the numbers of threads and for spare memory: everything else that is shared hangs off an engine.
+//! the numbers of threads and for emptied memory: everything else that is shared hangs off an engine.
 
 pub(crate) mod caught;
 pub(crate) mod channel;
 #[cfg(any(loom, shuttle))]
 mod checked;
+pub(crate) mod magazines;
 pub(crate) mod on;
 pub(crate) mod oneshot;
 pub(crate) mod par;
 #[cfg(any(test, loom, shuttle))]
 mod queue;
-pub(crate) mod spares;
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) mod swap;
 pub(crate) mod thread;
