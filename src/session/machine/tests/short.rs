@@ -7,7 +7,6 @@ use proptest::test_runner::{Config, TestRunner};
 use super::desk::World;
 use crate::config::{Inbound, Queue};
 use crate::model::{Cause, LaneId, Message, Mode, Outcome, Priority, RunId};
-use crate::session::cell::{Cell, Terms};
 use crate::session::entry::{Code, Kept};
 use crate::session::live::{Inbox, SlotState};
 use crate::session::machine::{
@@ -15,7 +14,7 @@ use crate::session::machine::{
     Work,
 };
 use crate::session::next::{Next, Tag};
-use crate::session::standing::Standing;
+use crate::session::{Cell, Standing, Terms};
 use crate::sync::Arc;
 use crate::time::Moment;
 
