@@ -42,13 +42,13 @@ impl<A, F: FnOnce(&A) + Send + 'static> Callable<A> for Of<F> {
 
 impl<A> Boxed<A> {
     pub(super) fn new<F: FnOnce(&A) + Send + 'static>(code: F) -> Self {
-        let emptied = Of::<F>::REUSED.then(|| BOXES.take(|one| one.is::<Of<F>>(), |_| ()));
-        match emptied.flatten().map(<Box<dyn Any + Send>>::downcast::<Of<F>>) {
-            Some(Ok(mut emptied)) => {
+        let fit = <Box<dyn Any + Send>>::downcast::<Of<F>>;
+        match Of::<F>::REUSED.then(|| BOXES.take(fit, |_| ())).flatten() {
+            Some(mut emptied) => {
                 emptied.0 = Some(code);
                 Self(emptied)
             }
-            _ => Self(Box::new(Of(Some(code)))),
+            None => Self(Box::new(Of(Some(code)))),
         }
     }
 

@@ -7,7 +7,7 @@ use super::Run;
 use super::pending::Pending;
 use super::slot::{self, Slot};
 use crate::model::{Fate, MessageId, Settled};
-use crate::session::{Code, Kept, Standing, Telling, Watch, Watched, prefetch_two};
+use crate::session::{Code, Kept, Standing, Telling, Watch, Watched, ask_for_shared};
 use crate::sync::magazines::{SMALL, magazines};
 use crate::sync::{Arc, caught};
 
@@ -82,6 +82,13 @@ impl Code for Closure {
     fn prefetch<T>(place: *const T) {
         slot::prefetch(place);
     }
+
+    #[inline]
+    fn ask(&self) {
+        if let Some(task) = self.as_task() {
+            ask_for_shared::<Self, _>(task);
+        }
+    }
 }
 
 /// Host code with a result, on its way: closure, value, fate and waiters in one allocation of at
@@ -105,10 +112,9 @@ where
 {
     /// In the memory of one that is gone, if there is one of its type.
     pub(crate) fn made(code: F, serial: u64) -> Arc<Self> {
-        let ahead =
-            |next: &Arc<dyn Any + Send + Sync>| prefetch_two::<Closure>(Arc::as_ptr(next).cast());
-        let emptied = Self::REUSED.then(|| TASKS.take(|one| one.is::<Self>(), ahead)).flatten();
-        let Some(mut job) = emptied.and_then(|one| one.downcast::<Self>().ok()) else {
+        let ahead = ask_for_shared::<Closure, _>;
+        let emptied = Self::REUSED.then(|| TASKS.take(Arc::downcast::<Self>, ahead)).flatten();
+        let Some(mut job) = emptied else {
             return Arc::new(Self::new(code, serial));
         };
         let emptied = Arc::get_mut(&mut job).expect("nobody has what is in a magazine");

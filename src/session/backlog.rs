@@ -190,13 +190,9 @@ impl<C: Code> Backlog<C> {
         if let Item::Message(_) = entry.item {
             self.messages -= 1;
         }
+        entry.item.ask_text();
         // What the next two are made of comes to the worker's core while it executes this one.
-        if let Some(next) = self.rest.front() {
-            next.item.prefetch_next();
-        }
-        if let Some(second) = self.rest.get(1) {
-            second.item.prefetch();
-        }
+        self.rest.iter().take(2).for_each(|soon| soon.item.ask());
         Some(entry)
     }
 
@@ -211,7 +207,7 @@ impl<C: Code> Backlog<C> {
         if code.standing().is_some()
             && let Some(next) = self.rest.front()
         {
-            next.item.prefetch();
+            next.item.ask();
         }
     }
 

@@ -23,6 +23,9 @@ pub(crate) trait Code: Send + Sized + 'static {
 
     /// Asks for the cache line of a place that will be written soon: a hint, where there is one.
     fn prefetch<T>(_place: *const T) {}
+
+    /// The same for all that it shares with a receipt.
+    fn ask(&self) {}
 }
 
 /// What a session keeps of a closure with a receipt while it runs.
@@ -61,32 +64,42 @@ impl<C: Code> Item<C> {
 }
 
 impl<C: Code> Item<C> {
-    /// Asks for the lines of what starts, ends and settles it.
+    /// Asks for what starts, ends and settles it, which is to run soon.
     #[inline]
-    pub(super) fn prefetch(&self) {
-        if let Some(standing) = self.standing() {
-            prefetch_two::<C>(std::ptr::from_ref(standing).cast());
+    pub(super) fn ask(&self) {
+        match self {
+            Self::Closure(code) => code.ask(),
+            Self::Message(cell) => ask_for_shared::<C, _>(cell),
         }
     }
 
-    /// The same for what runs next. A message's cell tells where the rest of the message is; but for
-    /// the first of a slice, it has been asked for by then.
+    /// Asks for what its handler reads first. It runs now.
     #[inline]
-    pub(super) fn prefetch_next(&self) {
-        match self {
-            Self::Closure(_) => self.prefetch(),
-            Self::Message(cell) => prefetch_two::<C>(cell.message.address()),
+    pub(super) fn ask_text(&self) {
+        if let Self::Message(cell) = self {
+            ask_for_shared::<C, _>(&cell.message.text);
         }
     }
 }
 
-/// Asks for two cache lines of a place that will be written soon.
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Asks for the cache lines of a place that will be written soon, the first four or five. It may end
+/// on a line more than it is long.
 #[inline]
-pub(crate) fn prefetch_two<C: Code>(start: *const u8) {
-    /// Bytes of a cache line.
-    const LINE: usize = 64;
-    C::prefetch(start);
-    C::prefetch(start.wrapping_add(LINE));
+pub(crate) fn ask_for<C: Code>(start: *const u8, bytes: usize) {
+    let bytes = bytes.min(4 * LINE);
+    (0..bytes).step_by(LINE).for_each(|at| C::prefetch(start.wrapping_add(at)));
+    C::prefetch(start.wrapping_add(bytes.saturating_sub(1)));
+}
+
+/// The same for what is shared, with the counts before it.
+#[inline]
+pub(crate) fn ask_for_shared<C: Code, T: ?Sized>(shared: &Arc<T>) {
+    const COUNTS: usize = 2 * size_of::<usize>();
+    let start = Arc::as_ptr(shared).cast::<u8>().wrapping_sub(COUNTS);
+    ask_for::<C>(start, COUNTS + size_of_val(&**shared));
 }
 
 /// Whether a message may share its run.

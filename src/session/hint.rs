@@ -1,6 +1,6 @@
 //! Where a session's next entry will lie, as whoever queued the last one saw it.
 
-use super::entry::{Code, Entry};
+use super::entry::{Code, Entry, ask_for};
 use crate::sync::tally::{AtomicUsize, Ordering};
 
 /// The address of a session's next entry; 0 before the first. A session has one for whoever comes
@@ -27,9 +27,7 @@ impl Hint {
         let place = self.0.load(Ordering::Relaxed);
         if place != 0 {
             let place = std::ptr::without_provenance::<Entry<C>>(place);
-            // It may begin on one line and end on the next.
-            C::prefetch(place);
-            C::prefetch(place.wrapping_add(1).cast::<u8>().wrapping_sub(1));
+            ask_for::<C>(place.cast(), size_of::<Entry<C>>());
         }
     }
 

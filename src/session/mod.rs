@@ -47,7 +47,7 @@ pub(crate) use batch::Batch;
 pub(crate) use cell::{Cell, Terms};
 pub(crate) use door::{Door, LANES_MAX, Side};
 pub(crate) use due::{Chore, SWEEP, SWEEP_ROUNDS, What};
-pub(crate) use entry::{Code, Kept, prefetch_two};
+pub(crate) use entry::{Code, Kept, ask_for_shared};
 #[cfg(all(test, loom))]
 pub(crate) use gate::{Call, Gate};
 pub(crate) use gate::{Found, Goes, Owed, Woken};

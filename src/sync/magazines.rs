@@ -22,7 +22,7 @@ const MANY: usize = 64;
 /// P9: so many, of one kind, are in its depot.
 const MOST: usize = 512 * MANY;
 /// The one that is taken after so many others is asked for now.
-const AHEAD: usize = 16;
+const AHEAD: usize = 8;
 /// So many are looked at for one that fits.
 const TRIED: usize = 4;
 
@@ -95,9 +95,10 @@ impl<P> Magazines<P> {
         });
     }
 
-    /// One that `fits`, if there is one. Asks for those that come next with `ahead`.
+    /// The last one, or one of those before it, as what `fit` makes of it: one that does not fit comes
+    /// back from there. Asks for those that come next with `ahead`.
     #[inline]
-    pub(crate) fn take(&self, fits: impl Fn(&P) -> bool, ahead: impl Fn(&P)) -> Option<P> {
+    pub(crate) fn take<T>(&self, fit: impl Fn(P) -> Result<T, P>, ahead: impl Fn(&P)) -> Option<T> {
         if cfg!(any(loom, shuttle)) {
             return None;
         }
@@ -106,19 +107,27 @@ impl<P> Magazines<P> {
             if mine.is_empty() {
                 self.fetch(&mut mine, &ahead);
             }
-            let last = mine.len().checked_sub(1)?;
-            let found = mine.iter().rev().take(TRIED).position(&fits);
-            if let Some(back) = found.filter(|back| *back > 0) {
-                mine.swap(last - back, last);
-            }
-            // What fits nobody makes room, else it would stay at the top for ever.
-            let taken = mine.pop().filter(|_| found.is_some());
-            if let Some(next) = last.checked_sub(AHEAD) {
+            let last = mine.pop()?;
+            if let Some(next) = mine.len().checked_sub(AHEAD) {
                 ahead(&mine[next]);
             }
-            taken
+            fit(last).map_or_else(|last| Self::take_before(&mut mine, last, fit), Some)
         });
         taken.ok().flatten()
+    }
+
+    /// The last one does not fit: it takes the place of one before it that does.
+    #[cold]
+    fn take_before<T>(mine: &mut [P], last: P, fit: impl Fn(P) -> Result<T, P>) -> Option<T> {
+        let mut other = last;
+        for place in mine.iter_mut().rev().take(TRIED - 1) {
+            match fit(std::mem::replace(place, other)) {
+                Ok(fits) => return Some(fits),
+                Err(one) => other = std::mem::replace(place, one),
+            }
+        }
+        // What fits nobody makes room, else it would stay at the top for ever.
+        None
     }
 
     /// Makes room in a magazine. What is too much is freed.
@@ -163,8 +172,7 @@ mod tests {
     fn what_one_thread_gives_another_takes_and_the_last_comes_first() {
         magazines! { static KEPT: Arc<usize>; }
         let asked = RefCell::new(Vec::new());
-        let any = |_: &Arc<usize>| true;
-        let take = || KEPT.take(any, |next| asked.borrow_mut().push(**next)).map(|taken| *taken);
+        let take = || KEPT.take(Ok, |next| asked.borrow_mut().push(**next)).map(|taken| *taken);
         on_a_thread(|| (0..3 * MANY).for_each(|n| KEPT.give(Arc::new(n))));
         let first = (0..MANY).rev().map(Some);
         assert!(first.eq((0..MANY).map(|_| take())), "its own, it has freed");
@@ -176,7 +184,7 @@ mod tests {
     #[test]
     fn one_that_fits_is_found_among_others_and_what_fits_nobody_makes_room() {
         magazines! { static KEPT: usize; }
-        let take = |kind: usize| KEPT.take(|n| n % 10 == kind, |_| ());
+        let take = |kind| KEPT.take(|n| if n % 10 == kind { Ok(n) } else { Err(n) }, |_| ());
         [11, 21, 12, 13, 14].into_iter().for_each(|n| KEPT.give(n));
         assert_eq!((take(1), take(4)), (Some(21), Some(14)));
         assert_eq!((take(9), take(3), take(2), take(1)), (None, Some(13), None, None));
