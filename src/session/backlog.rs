@@ -205,7 +205,7 @@ impl<C: Code> Backlog<C> {
         // A receipt's closure lies elsewhere, and nearly always the next one's does too: it comes to
         // the worker's core meanwhile.
         if code.standing().is_some()
-            && let Some(next) = self.rest.front()
+            && let Some(next) = self.rest.get(1)
         {
             next.item.ask();
         }
