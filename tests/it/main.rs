@@ -22,6 +22,7 @@ mod p08_children;
 mod p08_cycles;
 mod p08_waits;
 mod p09_bounds;
+mod p09_memory;
 mod p09_rounds;
 mod p10_idle_sessions_cost_nothing;
 #[cfg(feature = "journal")]
