@@ -190,8 +190,9 @@ impl<C: Code> Backlog<C> {
         if let Item::Message(_) = entry.item {
             self.messages -= 1;
         }
+        // What the next two are made of, and the text of this one, come to the worker's core
+        // while it has other things to do.
         entry.item.ask_text();
-        // What the next two are made of comes to the worker's core while it executes this one.
         self.rest.iter().take(2).for_each(|soon| soon.item.ask());
         Some(entry)
     }
@@ -202,8 +203,8 @@ impl<C: Code> Backlog<C> {
     pub(crate) fn pop_closure(&mut self, place: &mut Option<C>) {
         let entry = self.pop_raw().expect("a closure waits");
         let code = place.insert(entry.into_closure());
-        // A receipt's closure lies elsewhere, and nearly always the next one's does too: it comes to
-        // the worker's core meanwhile.
+        // A receipt's closure lies elsewhere, and nearly always those behind it do too. The next one
+        // was asked for a run ago: it takes longer than a short one.
         if code.standing().is_some()
             && let Some(next) = self.rest.get(1)
         {
