@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use super::cell::Cell;
 use super::entry::{Code, Entry, Item, Joins};
 use super::standing::Place;
+use super::waiting::Waiting;
 use crate::sync::Arc;
 
 /// Rank 2, in order of admission.
@@ -222,11 +223,17 @@ impl<C: Code> Backlog<C> {
         })
     }
 
-    /// Takes everything out.
-    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Entry<C>> + use<C> {
+    /// Takes out all that waits. The later turn of a steer that a run has in its hands keeps its
+    /// place.
+    pub(crate) fn take_waiting(&mut self) -> Waiting<C> {
+        let mut all = Waiting::new(self.first.take(), std::mem::take(&mut self.rest));
+        let others = self.gaps + self.reserved;
         (self.gaps, self.reserved, self.messages) = (0, 0, 0);
-        let all = self.first.take().into_iter().chain(std::mem::take(&mut self.rest));
-        all.filter(|entry| !entry.item.gone())
+        if others > 0 {
+            all.iter().filter_map(Entry::of_taken).for_each(|entry| self.reserve(entry));
+            all.retain(|entry| entry.item.waits());
+        }
+        all
     }
 
     /// Whether it has no entry, not even a gap.

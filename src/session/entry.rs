@@ -136,6 +136,14 @@ impl<C> Entry<C> {
         Self { item, number, lane, marks: priority as u8 | (joins as u8) << 2 }
     }
 
+    /// The same place once more, if it is that of a steer which a run has in its hands.
+    pub(super) fn of_taken(&self) -> Option<Self> {
+        let Self { item: Item::Message(cell), number, lane, marks } = self else { return None };
+        let item = Item::Message(Arc::clone(cell));
+        let again = || Self { item, number: *number, lane: *lane, marks: *marks };
+        (cell.standing.place() == Place::Taken).then(again)
+    }
+
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "each call would copy the closure once more")]
     pub(super) fn into_closure(self) -> C {

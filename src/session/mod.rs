@@ -40,6 +40,7 @@ mod telling;
 mod token;
 mod transcribe;
 mod transition;
+mod waiting;
 mod window;
 mod word;
 

@@ -9,6 +9,7 @@ use super::live::{Companions, OpenCalls};
 use super::overflow::LinesLike;
 use super::telling::{Wake, Watch};
 use super::token::Token;
+use super::waiting::Waiting;
 use crate::model::{Cause, Fallback, Fate, LaneId, Outcome, Policy, Priority, Reason, RunId};
 use crate::sync::Arc;
 use crate::time::Moment;
@@ -62,6 +63,8 @@ impl<C> Next<C> {
 /// The rarer consequences of a transition, in order.
 pub(crate) struct Effects<C> {
     pub(crate) settled: Vec<Settlement<C>>,
+    /// All that waited, with the one fate that it has reached; after those before.
+    pub(crate) cleared: Option<(Waiting<C>, Fate)>,
     pub(crate) notes: Vec<Note>,
     /// The numbers of the notes, drawn before unlock.
     pub(crate) draws: Vec<Option<Draw>>,
@@ -81,6 +84,7 @@ impl<C> Default for Effects<C> {
     fn default() -> Self {
         Self {
             settled: Vec::new(),
+            cleared: None,
             notes: Vec::new(),
             draws: Vec::new(),
             cancel: None,
@@ -101,6 +105,13 @@ pub(crate) struct Settlement<C> {
     pub(crate) outcome: Option<Outcome>,
     /// What its last run said when it failed.
     pub(crate) error: Option<Arc<str>>,
+}
+
+impl<C> Settlement<C> {
+    /// Of what no run has had.
+    pub(crate) fn of_waiting(item: Item<C>, fate: Fate) -> Self {
+        Self { item, fate, run: None, outcome: None, error: None }
+    }
 }
 
 /// Something to tell the observers, by its bare facts; made only when somebody listens.

@@ -180,6 +180,7 @@ impl<C: Code> Shared<C> {
     fn act_on(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment, effects: Effects<C>) {
         let Effects {
             settled,
+            cleared,
             notes,
             draws,
             cancel,
@@ -204,7 +205,10 @@ impl<C: Code> Shared<C> {
                 .collect();
             self.bus.publish(records);
         }
-        self.settle(session, settled, lost_closures);
+        let cleared = cleared.into_iter().flat_map(|(waiting, fate)| {
+            waiting.into_items().map(move |item| Settlement::of_waiting(item, fate))
+        });
+        self.settle(session, settled.into_iter().chain(cleared), lost_closures);
         if let Some((token, cause)) = cancel
             && let Some(fired) = token.signal(cause)
         {
@@ -330,7 +334,12 @@ impl<C: Code> Shared<C> {
 
     /// Tells messages and closures of their fates, outside every lock, and books them, with those
     /// of closures that nobody can be told of. P9: whoever has been told soon finds the room.
-    fn settle(&self, session: &Session<C>, settled: Vec<Settlement<C>>, untold: Vec<Fate>) {
+    fn settle(
+        &self,
+        session: &Session<C>,
+        settled: impl Iterator<Item = Settlement<C>>,
+        untold: Vec<Fate>,
+    ) {
         /// Of one fate, so many are booked at once.
         const TOGETHER: u64 = 64;
         let (mut last, mut n, mut bytes) = (Fate::Ran, 0, 0);

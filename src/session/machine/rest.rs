@@ -249,15 +249,26 @@ impl<C: Code> Machine<C> {
         fate: Fate,
         policy: Option<Policy>,
     ) {
+        self.reaches(cx, next, &cell, fate, policy);
+        next.effects().settled.push(Settlement::of_waiting(Item::Message(cell), fate));
+    }
+
+    /// The same of one that is told of it with others.
+    pub(super) fn reaches(
+        &mut self,
+        cx: &Cx<'_>,
+        next: &mut Next<C>,
+        cell: &Arc<Cell>,
+        fate: Fate,
+        policy: Option<Policy>,
+    ) {
         self.settled += 1;
         cell.standing.put(Place::Settled);
-        let effects = next.effects();
         if cx.listening {
-            let cell = Arc::clone(&cell);
-            effects.notes.push(Note::Fate { cell, fate, run: None, outcome: None, policy });
+            let cell = Arc::clone(cell);
+            let note = Note::Fate { cell, fate, run: None, outcome: None, policy };
+            next.effects().notes.push(note);
         }
-        let item = Item::Message(cell);
-        effects.settled.push(Settlement { item, fate, run: None, outcome: None, error: None });
     }
 
     /// P4: a batch reaches its fate; its worker does not get it back.

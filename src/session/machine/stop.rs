@@ -5,7 +5,7 @@ use crate::model::{Cause, Fate, LaneId, RunId};
 use crate::session::cell::Cell;
 use crate::session::entry::{Code, Item};
 use crate::session::live::SlotState;
-use crate::session::next::{Next, Note, Settlement};
+use crate::session::next::{Next, Note};
 use crate::session::standing::{Place, Standing};
 use crate::sync::Arc;
 
@@ -51,33 +51,26 @@ impl<C: Code> Machine<C> {
                 cleared += 1;
             }
         }
-        let waiting = self.backlog.live();
-        if waiting > 0 {
-            next.effects().settled.reserve(waiting as usize);
-        }
-        for entry in self.backlog.take_all() {
-            let reserved = matches!(&entry.item, Item::Message(cell)
-                if cell.standing.place() == Place::Taken);
-            if reserved {
-                // The later turn of a steer that a run has in its hands: it keeps its place.
-                self.backlog.reserve(entry);
-                continue;
-            }
+        let waiting = self.backlog.take_waiting();
+        for entry in waiting.iter() {
             self.waiting[entry.priority() as usize] -= 1;
             cleared += 1;
-            match entry.item {
-                Item::Message(cell) => self.give_fate(cx, next, cell, fate, None),
-                Item::Closure(code) => self.give_closure_fate(cx, next, code, entry.number, fate),
+            match &entry.item {
+                Item::Message(cell) => self.reaches(cx, next, cell, fate, None),
+                Item::Closure(code) => self.closure_reaches(cx, next, code, entry.number, fate),
             }
+        }
+        if !waiting.is_empty() {
+            next.effects().cleared = Some((waiting, fate));
         }
         cleared
     }
 
-    fn give_closure_fate(
+    fn closure_reaches(
         &mut self,
         cx: &Cx<'_>,
         next: &mut Next<C>,
-        code: C,
+        code: &C,
         number: u32,
         fate: Fate,
     ) {
@@ -92,9 +85,6 @@ impl<C: Code> Machine<C> {
             let note = Note::ClosureFate { number, fate, run: None, outcome: None };
             next.effects().notes.push(note);
         }
-        let item = Item::Closure(code);
-        let settlement = Settlement { item, fate, run: None, outcome: None, error: None };
-        next.effects().settled.push(settlement);
     }
 
     /// Withdraws everything queued, then stops the run: one critical section, nothing is promoted.
