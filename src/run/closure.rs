@@ -92,7 +92,7 @@ impl Code for Closure {
 }
 
 /// Host code with a result, on its way: closure, value, fate and waiters in one allocation of at
-/// most 120 bytes, as a message's, if the closure captures at most 32 and its value has at most 24.
+/// most 120 bytes, if the closure captures at most 32 and its value has at most 24.
 pub(crate) struct Job<F, T> {
     standing: Standing,
     telling: Telling<T, F>,

@@ -64,7 +64,7 @@ impl<C: Code> Item<C> {
 }
 
 impl<C: Code> Item<C> {
-    /// Asks for what starts, ends and settles it, which is to run soon.
+    /// Asks for what starts, ends and settles it: its turn comes soon.
     #[inline]
     pub(super) fn ask(&self) {
         match self {
@@ -73,11 +73,12 @@ impl<C: Code> Item<C> {
         }
     }
 
-    /// Asks for what its handler reads first. It runs now.
+    /// Asks for what its handler reads first. It runs now. One line: nearly always that of the text's
+    /// counts, which are written, too.
     #[inline]
     pub(super) fn ask_text(&self) {
         if let Self::Message(cell) = self {
-            ask_for_shared::<C, _>(&cell.message.text);
+            C::prefetch(cell.message.text.as_ptr());
         }
     }
 }
@@ -139,8 +140,8 @@ impl<C> Entry<C> {
     /// The same place once more, if it is that of a steer which a run has in its hands.
     pub(super) fn of_taken(&self) -> Option<Self> {
         let Self { item: Item::Message(cell), number, lane, marks } = self else { return None };
-        let item = Item::Message(Arc::clone(cell));
-        let again = || Self { item, number: *number, lane: *lane, marks: *marks };
+        let item = || Item::Message(Arc::clone(cell));
+        let again = || Self { item: item(), number: *number, lane: *lane, marks: *marks };
         (cell.standing.place() == Place::Taken).then(again)
     }
 

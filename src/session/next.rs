@@ -63,8 +63,8 @@ impl<C> Next<C> {
 /// The rarer consequences of a transition, in order.
 pub(crate) struct Effects<C> {
     pub(crate) settled: Vec<Settlement<C>>,
-    /// All that waited, with the one fate that it has reached; after those before.
-    pub(crate) cleared: Option<(Waiting<C>, Fate)>,
+    /// All that waited in the backlog, with the one fate that it has reached: after those above.
+    pub(crate) waited: Option<(Waiting<C>, Fate)>,
     pub(crate) notes: Vec<Note>,
     /// The numbers of the notes, drawn before unlock.
     pub(crate) draws: Vec<Option<Draw>>,
@@ -84,7 +84,7 @@ impl<C> Default for Effects<C> {
     fn default() -> Self {
         Self {
             settled: Vec::new(),
-            cleared: None,
+            waited: None,
             notes: Vec::new(),
             draws: Vec::new(),
             cancel: None,

@@ -180,7 +180,7 @@ impl<C: Code> Shared<C> {
     fn act_on(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment, effects: Effects<C>) {
         let Effects {
             settled,
-            cleared,
+            waited,
             notes,
             draws,
             cancel,
@@ -205,10 +205,10 @@ impl<C: Code> Shared<C> {
                 .collect();
             self.bus.publish(records);
         }
-        let cleared = cleared.into_iter().flat_map(|(waiting, fate)| {
-            waiting.into_items().map(move |item| Settlement::of_waiting(item, fate))
+        let waited = waited.into_iter().flat_map(|(all, fate)| {
+            all.into_items().map(move |item| Settlement::of_waiting(item, fate))
         });
-        self.settle(session, settled.into_iter().chain(cleared), lost_closures);
+        self.settle(session, settled.into_iter().chain(waited), lost_closures);
         if let Some((token, cause)) = cancel
             && let Some(fired) = token.signal(cause)
         {
@@ -371,7 +371,9 @@ impl<C: Code> Shared<C> {
                 self.report(&cell, &session.key, fate);
                 cell.telling.tell(Settled { fate, run, outcome, reply: None, lead: false, error });
                 self.keep_fate(&cell, Ending { fate, run, outcome, attempt: 0 });
-                cell.bytes()
+                let bytes = cell.bytes();
+                cell.leave();
+                bytes
             }
             Item::Closure(code) => {
                 code.tell(Settled { fate, run, outcome, reply: None, lead: false, error });

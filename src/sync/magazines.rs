@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use super::Padded;
 use super::tally::{AtomicUsize, Ordering};
 
-/// Larger ones are not worth keeping, in bytes.
+/// Of code, larger ones are not worth keeping, in bytes.
 pub(crate) const SMALL: usize = 128;
 /// So many change hands at once. A magazine has twice as many.
 const MANY: usize = 64;

@@ -1,16 +1,18 @@
 //! P9: what is kept of a message is its memory, which the next one takes.
 //!
-//! Nobody listens here, and nobody keeps a receipt: whoever has a part in a message keeps it.
+//! Nobody listens here, and nobody keeps a receipt: whoever has a part in a message keeps it. No
+//! time passes, so that no slice ends before its session has nothing left.
 
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
-use laneq::{Config, Engine, Message, Mode, Notice, Part, Reply, Run};
+use laneq::{Config, Engine, ManualClock, Message, Mode, Notice, Part, Reply, Run};
 
 use super::support::LONG;
 
 fn engine() -> Engine {
-    Engine::new(Config::default().with_lane("main", 1)).expect("the settings are fine")
+    let config = Config::default().with_lane("main", 1);
+    Engine::builder(config).clock(ManualClock::new()).start().expect("the settings are fine")
 }
 
 /// Where it lies.

@@ -32,6 +32,26 @@ fn impatient() -> Bench {
     bench_with(config)
 }
 
+#[test]
+fn what_is_returned_comes_in_the_order_in_which_it_would_have_run() {
+    let bench = impatient();
+    bench.send(followup("k", "tried").with_attempts(2));
+    bench.send(followup("k", "behind"));
+    bench.gate.arrived();
+    bench.gate.answer(Answer::Fail);
+    bench.until_retries(1);
+    let report = bench.engine.drain(Duration::ZERO).expect("a host thread");
+    let texts: Vec<_> = report.returned.iter().map(Message::text).collect();
+    assert_eq!(texts, ["tried", "behind"]);
+    let told = |event: &laneq::Event| match event {
+        laneq::Event::Fate { id, .. } => Some(id.to_string()),
+        _ => None,
+    };
+    let settled: Vec<_> = report.settled.iter().map(|(id, ..)| id.to_string()).collect();
+    assert_eq!(bench.settled_book().find(told), settled, "events and report agree");
+    bench.finish();
+}
+
 /// Rows of `FAILURES.md`: C15.
 #[test]
 fn a_drain_finishes_what_is_admitted_and_reports_it_message_by_message() {

@@ -61,7 +61,8 @@ impl<C: Code> Machine<C> {
             }
         }
         if !waiting.is_empty() {
-            next.effects().cleared = Some((waiting, fate));
+            let before = next.effects().waited.replace((waiting, fate));
+            assert!(before.is_none(), "P4: all that waits is cleared once");
         }
         cleared
     }
@@ -91,9 +92,10 @@ impl<C: Code> Machine<C> {
     pub(crate) fn stop(&mut self, cx: &Cx<'_>) -> (Next<C>, Halted) {
         let mut next = Next::nothing();
         self.settle(cx, &mut next);
-        let withdrawn = self.clear(Fate::Withdrawn, cx, &mut next);
         let retry = self.extra.as_deref().and_then(|e| e.retry.as_ref()).map(|r| r.run);
+        // P2: in the order in which they would have run.
         self.end_retry(cx, &mut next, Fate::Ran);
+        let withdrawn = self.clear(Fate::Withdrawn, cx, &mut next);
         self.discard_summaries(cx, &mut next);
         let below = self.accepted;
         let run = self.live.as_ref().map(|live| live.id);
@@ -135,9 +137,10 @@ impl<C: Code> Machine<C> {
     pub(crate) fn close(&mut self, cause: Cause, cx: &Cx<'_>) -> (Next<C>, Halted) {
         let mut next = Next::nothing();
         self.settle(cx, &mut next);
-        let withdrawn = self.clear(Fate::Returned, cx, &mut next);
         let retry = self.extra.as_deref().and_then(|e| e.retry.as_ref()).map(|r| r.run);
+        // P2: in the order in which they would have run.
         self.end_retry(cx, &mut next, Fate::Returned);
+        let withdrawn = self.clear(Fate::Returned, cx, &mut next);
         self.discard_summaries(cx, &mut next);
         let run = self.live.as_ref().map(|live| live.id);
         if self.live.is_some() {

@@ -166,8 +166,8 @@ impl Desk {
             for settlement in effects.settled {
                 self.book(&settlement.item, settlement.fate);
             }
-            if let Some((waiting, fate)) = effects.cleared {
-                waiting.into_items().for_each(|item| self.book(&item, fate));
+            if let Some((all, fate)) = effects.waited {
+                all.into_items().for_each(|item| self.book(&item, fate));
             }
             if let Some(kept) = effects.lines {
                 self.kept = kept;
