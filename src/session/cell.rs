@@ -274,7 +274,7 @@ impl Cell {
 mod tests {
     use super::*;
 
-    /// With the two counts of its `Arc`: it is on four lines, of which one is hardly touched, or five.
+    /// With the two counts of its `Arc`: what is asked for ahead is all of it.
     #[test]
     fn a_cell_has_at_most_208_bytes() {
         assert!(size_of::<Cell>() + 2 * size_of::<usize>() <= 208, "{}", size_of::<Cell>());

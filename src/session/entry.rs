@@ -84,7 +84,7 @@ impl<C: Code> Item<C> {
 }
 
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// Asks for the cache lines of a place that will be written soon, the first four or five. It may end
 /// on a line more than it is long.

@@ -41,8 +41,11 @@ impl Hint {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::collections::BTreeSet;
 
+    use super::super::entry::{LINE, ask_for_shared};
     use super::*;
+    use crate::sync::Arc;
 
     /// Writes down what is asked for.
     struct Asked;
@@ -69,5 +72,31 @@ mod tests {
         }
         assert_eq!(asks(&hint), [4096, 4096 + size_of::<Entry<Asked>>() - 1]);
         assert_eq!(asks(&hint.clone()), [0; 0], "a clone has seen nothing");
+    }
+
+    /// The lines of these addresses.
+    fn lines(all: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
+        all.into_iter().map(|at| at / LINE).collect()
+    }
+
+    #[test]
+    fn each_line_of_a_place_is_asked_for_wherever_it_begins() {
+        for (bytes, start) in [1, 48, 104, 120, 208, 256].map(|n| (n, 4096..4096 + LINE)) {
+            for start in start.step_by(16) {
+                ask_for::<Asked>(std::ptr::without_provenance(start), bytes);
+                assert_eq!(lines(ASKED.take()), lines(start..start + bytes), "{bytes} at {start}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_what_is_shared_the_counts_are_asked_for_too() {
+        // With what an allocator adds, no whole number of lines: they begin anywhere in one.
+        let all = [(); 32].map(|()| Arc::new([0_u8; 88]));
+        for shared in &all {
+            let start = Arc::as_ptr(shared).addr() - 16;
+            ask_for_shared::<Asked, _>(shared);
+            assert_eq!(lines(ASKED.take()), lines(start..start + 104));
+        }
     }
 }

@@ -72,3 +72,14 @@ fn p9_a_run_that_a_host_completes_leaves_its_messages_memory_to_what_it_submits_
     let next = engine.submit(followup("b")).expect("there is room");
     assert_eq!(place(next.message()), was);
 }
+
+#[test]
+fn p9_a_stop_leaves_the_memory_of_what_waited_to_what_its_thread_submits_next() {
+    let engine = engine();
+    engine.pause("main").expect("it is a lane");
+    let was = place(engine.submit(followup("a")).expect("there is room").message());
+    assert_eq!(engine.stop("a").withdrawn, 1);
+    let _taken = takes_what_is_free();
+    let next = engine.submit(followup("b")).expect("there is room");
+    assert_eq!(place(next.message()), was);
+}

@@ -6,6 +6,7 @@ use super::spec::{collect, followup, interrupt, ms, steer, steer_backlog};
 use crate::model::{Cause, Fate, Outcome, RunId};
 use crate::session::live::Inbox;
 use crate::session::machine::{Phase, Withdrawn};
+use crate::session::next::Note;
 
 #[test]
 fn p4_the_pause_doubles_up_to_its_bound() {
@@ -44,6 +45,12 @@ fn p4_a_stop_ends_a_pending_retry_as_ran_and_withdraws_the_rest() {
     let halted = desk.stop();
     assert_eq!((halted.withdrawn, halted.run), (1, None));
     assert_eq!((desk.fate(0), desk.fate(rest)), (Some(Fate::Ran), Some(Fate::Withdrawn)));
+    let number = |note: &Note| match note {
+        Note::Fate { cell, .. } => Some(cell.standing.number()),
+        _ => None,
+    };
+    let said: Vec<_> = desk.notes.iter().filter_map(number).collect();
+    assert_eq!(said, [0, rest], "P2: as they would have run");
     assert_eq!(desk.phase(), Phase::Idle);
 }
 
