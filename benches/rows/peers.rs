@@ -10,12 +10,13 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_laneq");
 pub const OURS: &str = "laneq";
 
 /// The rows of the table, in its order: first what the machine allows.
-pub const ROWS: [&str; 18] = [
+pub const ROWS: [&str; 19] = [
     "limits",
     "W1",
     "W1k",
     "W1t",
     "W1m",
+    "W1m41",
     "W2",
     "W3",
     "W4",

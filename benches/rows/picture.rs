@@ -25,11 +25,12 @@ const LATENCY: &[Panel] = &[("p50_us", "p50, us"), ("p99_us", "p99, us"), ("max_
 const STEER: &[Panel] = &[("p50_us", "p50, us"), ("p99_us", "p99, us")];
 const GROWTH: &[Panel] = &[("total_ns", "ns a task, submitted and drained")];
 
-const PICTURES: [(&str, &str, &[Panel]); 18] = [
+const PICTURES: [(&str, &str, &[Panel]); 19] = [
     ("W1", "W1: 10,000 sessions x 100 closures, by handle", TASK),
     ("W1k", "W1k: the same by key", TASK),
     ("W1t", "W1t: the same with a receipt each", TASK),
     ("W1m", "W1m: the same as messages", TASK),
+    ("W1m41", "W1m41: the same with texts of 41 bytes", TASK),
     ("W2", "W2: one hot session", TASK),
     (
         "W3",

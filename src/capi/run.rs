@@ -204,7 +204,7 @@ pub unsafe extern "C" fn laneq_run_text(
         entry(error, || {
             let out = Out::needed(out, "out")?;
             // The run keeps what it has rendered once.
-            out.set(laneq_str::of(&live(run)?.run.batch().text()));
+            out.set(laneq_str::of(live(run)?.run.batch().text()));
             Ok(())
         })
     }

@@ -190,6 +190,7 @@ const BENCH_WORKLOADS: &str = "Workloads:
   W1k      the same by key
   W1t      the same with a receipt for each
   W1m      the same as messages, mode followup, cap 1000
+  W1m41    the same with texts of 41 bytes, as long as chat messages are
   W2       one hot session, 1,000,000 closures
   W3       1,000,000 sessions, one closure each; peak memory; once more: what grew
   W4       10 us of work each, 1,000 sessions x 50

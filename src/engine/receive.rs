@@ -5,7 +5,7 @@ use super::core::Core;
 use super::submit::check_key;
 use crate::config::{Config, Given, InForce};
 use crate::ingress::{self, Directive, Word};
-use crate::model::{Error, Kind, Knobs, Message, Reason, Source};
+use crate::model::{Error, Kind, Knobs, Message, Reason, Source, Text};
 use crate::run::{Refused, Shared};
 use crate::sync::Arc;
 use crate::watch::Event;
@@ -94,7 +94,7 @@ impl Core {
 
     /// An inline directive goes before what the message asked for by its fields.
     fn inline(mut message: Message, knobs: &Knobs, text: String) -> Message {
-        message.text = text.into();
+        message.text = Text::of(text);
         if let Some(mode) = knobs.mode {
             message.mode = Some(mode);
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::text::Text;
 use super::{Knobs, Mode, Priority, RunId, Source};
 
 /// One message for one session.
@@ -14,8 +15,7 @@ use super::{Knobs, Mode, Priority, RunId, Source};
 pub struct Message {
     pub(crate) key: Arc<str>,
     pub(crate) id: Option<Arc<str>>,
-    /// Shared with the run, whose text it is if it is alone.
-    pub(crate) text: Arc<str>,
+    pub(crate) text: Text,
     pub(crate) lane: Option<Arc<str>>,
     pub(crate) authority: Option<Arc<str>>,
     /// What most messages leave out; shared with the events that echo it.
@@ -60,11 +60,11 @@ const NOTHING: &Details = &Details {
 impl Message {
     /// A message with this text for the session `key`.
     #[must_use]
-    pub fn new(key: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+    pub fn new(key: impl Into<Arc<str>>, text: impl AsRef<str> + Into<Arc<str>>) -> Self {
         Self {
             key: key.into(),
             id: None,
-            text: text.into(),
+            text: Text::of(text),
             lane: None,
             authority: None,
             details: None,
@@ -76,7 +76,7 @@ impl Message {
     /// A message whose session is that of its source: `session.dm_scope` and the identity links
     /// decide.
     #[must_use]
-    pub fn from_source(source: Source, text: impl Into<Arc<str>>) -> Self {
+    pub fn from_source(source: Source, text: impl AsRef<str> + Into<Arc<str>>) -> Self {
         Self::new("", text).with_source(source)
     }
 

@@ -8,6 +8,7 @@ mod knobs;
 mod message;
 mod scope;
 mod source;
+mod text;
 
 pub use error::{BoxError, Error, Reason, WaitError};
 pub use fate::{Cause, Fate, Kept, Outcome, Policy, Settled};
@@ -22,3 +23,4 @@ pub(crate) use id::LaneId;
 pub(crate) use message::Details;
 pub(crate) use mode::words as mode_words;
 pub(crate) use source::{Route, same_agent, same_name, same_route};
+pub(crate) use text::Text;

@@ -39,7 +39,7 @@ impl<'run> BatchView<'run> {
     /// All texts as one: the bare text of one message, or several, numbered and fenced; with the
     /// lines about messages that were dropped. The host's renderer can replace it.
     #[must_use]
-    pub fn text(self) -> Arc<str> {
+    pub fn text(self) -> &'run str {
         self.run.merged_text()
     }
 

@@ -228,10 +228,10 @@ impl Run {
         BatchView { run: self }
     }
 
-    pub(super) fn merged_text(&self) -> Arc<str> {
-        let Some(batch) = &self.batch else { return "".into() };
-        let made = || self.text.get_or_init(|| self.shared.render(batch));
-        Arc::clone(self.shared.bare_text(batch).unwrap_or_else(made))
+    pub(super) fn merged_text(&self) -> &str {
+        let Some(batch) = &self.batch else { return "" };
+        let made = || &**self.text.get_or_init(|| self.shared.render(batch));
+        self.shared.bare_text(batch).unwrap_or_else(made)
     }
 
     /// What the run should do now: one atomic load. P6: stop beats steer beats go.

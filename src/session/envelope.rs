@@ -16,9 +16,11 @@ impl Envelope {
         self.0.expect("a message is taken out once")
     }
 
-    /// Lets go of what the host sent.
+    /// Lets go of what the host sent. Its text's memory may be used again.
     pub(super) fn empty(&mut self) {
-        self.0 = None;
+        if let Some(Message { text, .. }) = self.0.take() {
+            text.leave();
+        }
     }
 
     /// Takes the next message, once it was emptied.

@@ -23,8 +23,8 @@ pub(crate) struct Hooks {
 
 impl<C: Code> Shared<C> {
     /// The text of a batch that needs not be made: nobody renders it, and it is one message's.
-    pub(crate) fn bare_text<'a>(&self, batch: &'a Batch) -> Option<&'a Arc<str>> {
-        if self.hooks.renderer.is_none() { bare(batch) } else { None }
+    pub(crate) fn bare_text<'a>(&self, batch: &'a Batch) -> Option<&'a str> {
+        if self.hooks.renderer.is_none() { bare(batch).map(|text| &**text) } else { None }
     }
 
     /// The text of a batch, by the host's renderer if it has one.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::batch::Batch;
 use super::cell::Cell;
+use crate::model::Text;
 use crate::sync::Arc;
 
 /// What a message has to say in its turn. A steer-backlog that was delivered says its backlog
@@ -19,7 +20,7 @@ pub(crate) fn turn_text(cell: &Cell) -> Cow<'_, str> {
 }
 
 /// The text of a batch that is one message with nothing to add: it is there already.
-pub(crate) fn bare(batch: &Batch) -> Option<&Arc<str>> {
+pub(crate) fn bare(batch: &Batch) -> Option<&Text> {
     match batch {
         Batch::One(cell) if cell.message.backlog().is_none() => Some(&cell.message.text),
         _ => None,
@@ -31,7 +32,7 @@ pub(crate) fn bare(batch: &Batch) -> Option<&Arc<str>> {
 /// what; it does not stop a prompt injection.
 pub(crate) fn merged(batch: &Batch) -> Arc<str> {
     if let Some(text) = bare(batch) {
-        return Arc::clone(text);
+        return text.shared();
     }
     let cells = batch.as_slice();
     if cells.len() == 1 && batch.summary().is_none() {

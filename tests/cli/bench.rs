@@ -7,7 +7,7 @@ use crate::support::laneq;
 #[test]
 fn every_workload_runs_and_names_its_figures() {
     // All but W7-1000000, whose million sessions no scale makes fewer.
-    let names = "W1,W1k,W1t,W1m,W2,W3,W4,W5,W6,W6s,W8,steer,cancel,threads,limits,J,Jos,Jback,keys,\
+    let names = "W1,W1k,W1t,W1m,W1m41,W2,W3,W4,W5,W6,W6s,W8,steer,cancel,threads,limits,J,Jos,Jback,keys,\
                  W7-1000,W7-100000";
     let args = ["bench", "--scale", "0.001", "--json", "--workload", names];
     let output = laneq().args(args).output().expect("it runs");
@@ -19,7 +19,7 @@ fn every_workload_runs_and_names_its_figures() {
         let of = results.iter().find(|r| r["workload"] == name).unwrap_or_else(|| panic!("{name}"));
         assert!(of["figures"][metric].is_number(), "{name} {metric}: {of}");
     };
-    for name in ["W1", "W1k", "W1t", "W1m", "W2"] {
+    for name in ["W1", "W1k", "W1t", "W1m", "W1m41", "W2"] {
         figure(name, "ns_task");
     }
     figure("W3", "ns_session");

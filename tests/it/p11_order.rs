@@ -88,14 +88,15 @@ fn p11_a_batch_comes_back_as_one_with_its_summary_before_what_waited() {
     bench.send(followup("after"));
     let ask = |run: &Run| {
         let summary: Vec<_> = run.batch().summary().map(str::to_owned).collect();
-        (run.attempt(), run.batch().len(), run.batch().summary_of(), summary, run.batch().text())
+        let text = run.batch().text().to_owned();
+        (run.attempt(), run.batch().len(), run.batch().summary_of(), summary, text)
     };
     let (_, _, _, summary, _) = bench.gate.ask(ask);
     assert_eq!(summary, ["dropped"]);
     let (after, bench) = again(&paper, config());
     assert_eq!(bench.back().0.retried, 2);
     assert_eq!(bench.gate.arrived(), text);
-    assert_eq!(bench.gate.ask(ask), (2, 2, 1, summary, text.into()));
+    assert_eq!(bench.gate.ask(ask), (2, 2, 1, summary, text));
     bench.gate.open();
     passes(&after, bench, &["after"]);
     assert_eq!(after.len(Table::Lines), 0, "the run that had them has ended");

@@ -60,7 +60,7 @@ fn a_sessions_next_run_is_there_as_soon_as_the_one_before_is_completed() {
     let receipts: Vec<_> = (0..5).map(|n| bench.submit(followup("k", &n.to_string()))).collect();
     for (n, receipt) in receipts.iter().enumerate() {
         let Some(Notice::Ready(run)) = now(&port) else { panic!("it is its turn") };
-        assert_eq!(&*run.batch().text(), n.to_string());
+        assert_eq!(run.batch().text(), n.to_string());
         assert!(now(&port).is_none(), "P1: one at a time");
         run.complete("done").expect("it lives");
         assert_eq!(receipt.settled().map(|s| s.fate), Some(Fate::Ran));

@@ -40,7 +40,7 @@ fn what_a_port_leaves_waits_for_the_next_and_what_was_taken_stays_valid() {
     next.bind("main").expect("nobody has it");
     for text in ["left", "late"] {
         let run = ready(&next);
-        assert_eq!(&*run.batch().text(), text);
+        assert_eq!(run.batch().text(), text);
         run.complete("done").expect("it lives");
     }
     [left, late].iter().for_each(|receipt| assert_eq!(waits(receipt).fate, Fate::Ran));

@@ -110,7 +110,7 @@ fn notices_of_a_run_go_with_it() {
     bench.send(followup("k", "steer").with_mode(Mode::Steer));
     run.complete("done").expect("it lives");
     let next = ready(&port);
-    assert_eq!(&*next.batch().text(), "steer");
+    assert_eq!(next.batch().text(), "steer");
     next.complete("done").expect("it lives");
     bench.finish();
 }

@@ -38,7 +38,7 @@ impl Stage {
 
     fn handle(&self, run: &Run) -> Result<Reply, BoxError> {
         let text = run.batch().text();
-        let gate = self.gates.lock().expect("no panic under it").get(&*text).cloned();
+        let gate = self.gates.lock().expect("no panic under it").get(text).cloned();
         gate.map_or_else(|| Ok(Reply::new(text)), |gate| gate.handle(run))
     }
 }

@@ -14,7 +14,7 @@ pub fn line(run: &Run) -> String {
         .text("session", &session_uuid(run.key()))
         .text("lane", run.lane())
         .number("attempt", run.attempt().into())
-        .text("text", &batch.text())
+        .text("text", batch.text())
         .raw("messages", &format!("[{}]", messages.join(",")))
         .number("summary_of", batch.summary_of().into())
         .maybe(run.transcript(), |body, path| body.text("transcript", &path.to_string_lossy()))

@@ -46,11 +46,12 @@ type Run = fn(Scale, u32) -> Result<Vec<Row>, Failure>;
 
 type Known = (&'static str, &'static str, Run);
 
-const ALL: [Known; 19] = [
+const ALL: [Known; 20] = [
     ("W1", "closures by session handle, 10,000 sessions x 100", |s, _| throughput::handles(s)),
     ("W1k", "the same by key", |s, _| throughput::keys(s)),
     ("W1t", "the same with a receipt for each", |s, _| throughput::receipts(s)),
     ("W1m", "the same as messages, mode followup", |s, _| throughput::messages(s)),
+    ("W1m41", "the same with texts of 41 bytes", |s, _| throughput::chat(s)),
     ("W2", "closures of one hot session", |s, _| throughput::hot(s)),
     ("W3", "one closure for each of 1,000,000 keys, twice", |s, _| memory::wide(s)),
     ("W4", "10 us of work each, 1,000 sessions x 50", |s, _| throughput::work(s)),

@@ -84,18 +84,28 @@ pub(super) fn receipts(scale: Scale) -> Result<Vec<Row>, Failure> {
 
 /// W1m.
 pub(super) fn messages(scale: Scale) -> Result<Vec<Row>, Failure> {
+    messages_of(scale, 0)
+}
+
+/// W1m41: half of the chat messages that we have are longer, half are shorter.
+pub(super) fn chat(scale: Scale) -> Result<Vec<Row>, Failure> {
+    messages_of(scale, 41)
+}
+
+/// Each text is a number, in at least so many bytes.
+fn messages_of(scale: Scale, width: usize) -> Result<Vec<Row>, Failure> {
     let n = scale.of(SESSIONS);
     let engine = engine(Config::default().with_queue(|queue| queue.cap = 1000))?;
     let meter = Meter::new(n, EACH);
     engine.on_run_any(HandlerOptions::default(), move |run| {
         let part = run.batch().messages().next().ok_or("a batch has a message")?;
-        let number = part.message().text().parse()?;
+        let number = part.message().text().trim_start().parse()?;
         let session = run.key().strip_prefix("session-").ok_or("a key")?.parse()?;
         meter.ran(session, number);
         Ok(Reply::from(""))
     })?;
     let keys: Vec<Arc<str>> = (0..n).map(|s| format!("session-{s}").into()).collect();
-    let texts: Vec<String> = (0..EACH).map(|j| j.to_string()).collect();
+    let texts: Vec<String> = (0..EACH).map(|j| format!("{j:>width$}")).collect();
     let took = two(meter, |producer| {
         rounds(producer, n, EACH, |s, j| {
             let text = texts[j as usize].as_str();

@@ -84,7 +84,7 @@ impl Stage {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (sees, busy) = (Arc::clone(&seen), AtomicU32::new(0));
         let handle = Box::new(move |run: &Run| {
-            enter(&sees, run.key(), &run.batch().text());
+            enter(&sees, run.key(), run.batch().text());
             // Two runs that could overlap do: loom tries both orders of these.
             busy.fetch_add(1, Ordering::SeqCst);
             let came = handle(run);

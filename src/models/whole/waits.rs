@@ -36,7 +36,7 @@ pub(super) fn p3_resize_meets_claim() {
 /// Runs that wait for their children in a lane with one slot, while it is resized.
 pub(super) fn p8_lending_meets_the_cap() {
     let stage = Stage::with(config(&[("main", 1)]), |run, book, inside| {
-        if &*run.batch().text() != "parent" {
+        if run.batch().text() != "parent" {
             return Ok("child".into());
         }
         let child = Message::new(format!("{}/child", run.key()), "child").with_lane("main");
