@@ -140,7 +140,10 @@ impl<'a> Execution<'a> {
             Err(error) => self.give_back(run, started, &error),
         };
         self.read_clock();
-        let slice = stint.and_then(|stint| stint.slice(self.now, place));
+        let slice = stint.and_then(|stint| {
+            stint.was_of_messages();
+            stint.slice(self.now, place)
+        });
         self.finish_batch(run, end, slice)
     }
 

@@ -24,6 +24,8 @@ pub(super) enum Turn {
 pub(super) struct Pace {
     slices: u32,
     runs: u32,
+    /// Those of them that were of messages.
+    of_messages: u32,
     /// When this span began.
     begun: Moment,
     /// Until then it works: for half as long as the others had their last turn.
@@ -42,6 +44,9 @@ impl Pace {
     /// From so many runs a slice on, tickets are a small part of the cost; with more, what waits
     /// leaves the caches.
     const RUNS: u32 = 16;
+    /// A run of messages counts as so many of them: it takes several times as long, and what waits for
+    /// it takes five times as much memory.
+    const MESSAGES: u32 = 3;
     /// With fewer after the others' turn it has brought nothing: here sessions do not fill.
     const FEW: u32 = 2;
     /// A span of slices that took longer on average is not what tickets hold up: its runs are slow,
@@ -52,19 +57,31 @@ impl Pace {
 
     pub(super) fn new() -> Self {
         let (begun, working) = (Moment::START, Moment::START);
-        Self { slices: 0, runs: 0, begun, working, after: Turn::Mine, patience: 1, short: 0 }
+        Self {
+            slices: 0,
+            runs: 0,
+            of_messages: 0,
+            begun,
+            working,
+            after: Turn::Mine,
+            patience: 1,
+            short: 0,
+        }
     }
 
-    /// A slice that began `now` is over, after so many runs: whose turn it is.
+    /// A slice that began `now` is over, after so many runs, so many of them of messages: whose turn
+    /// it is.
     #[inline]
-    pub(super) fn slice_over(&mut self, runs: u32, now: Moment) -> Turn {
+    pub(super) fn slice_over(&mut self, runs: u32, of_messages: u32, now: Moment) -> Turn {
         self.slices += 1;
         self.runs += runs;
+        self.of_messages += of_messages;
         if self.slices < Self::SPAN { Turn::Mine } else { self.span_over(now) }
     }
 
     fn span_over(&mut self, now: Moment) -> Turn {
         let runs = std::mem::take(&mut self.runs);
+        let weight = runs + std::mem::take(&mut self.of_messages) * (Self::MESSAGES - 1);
         self.slices = 0;
         let took = now.since(std::mem::replace(&mut self.begun, now));
         let after = std::mem::replace(&mut self.after, Turn::Mine);
@@ -73,7 +90,7 @@ impl Pace {
         } else if after == Turn::Others {
             self.patience = (self.patience * 2).min(Self::MOST);
         }
-        if took >= Self::QUICK * Self::SPAN || runs >= Self::RUNS * Self::SPAN {
+        if took >= Self::QUICK * Self::SPAN || weight >= Self::RUNS * Self::SPAN {
             self.short = 0;
             return Turn::Mine;
         }
@@ -99,6 +116,8 @@ mod tests {
     struct Worker {
         pace: Pace,
         now: Moment,
+        /// Whether its runs are of messages.
+        messages: bool,
     }
 
     const FAST: Duration = Duration::from_micros(1);
@@ -107,9 +126,13 @@ mod tests {
         fn new() -> Self {
             // Not at the start: an engine is older than its first span.
             let now = Moment::from_nanos(1_000_000_000);
-            let mut worker = Self { pace: Pace::new(), now };
+            let mut worker = Self { pace: Pace::new(), now, messages: false };
             assert_eq!(worker.works(1, 1, FAST), 0, "its first span began with the engine");
             worker
+        }
+
+        fn of(&self, runs: u32) -> u32 {
+            if self.messages { runs } else { 0 }
         }
 
         /// So many spans of slices of so many runs, each of which takes so long: how often it was
@@ -122,7 +145,7 @@ mod tests {
             let mut others = false;
             for _ in 0..Pace::SPAN {
                 self.now = self.now.plus(each);
-                if self.pace.slice_over(runs, self.now) == Turn::Others {
+                if self.pace.slice_over(runs, self.of(runs), self.now) == Turn::Others {
                     let from = self.now;
                     self.now = self.now.plus(turn);
                     self.pace.others_had(from, self.now);
@@ -139,6 +162,15 @@ mod tests {
         assert_eq!(worker.works(1, 1, FAST), 1);
         assert_eq!(worker.works(8, Pace::RUNS - 1, FAST), 8);
         assert_eq!(worker.works(8, Pace::RUNS, FAST), 0, "sessions have filled");
+    }
+
+    #[test]
+    fn fewer_runs_of_messages_make_up_for_a_ticket() {
+        let mut worker = Worker { messages: true, ..Worker::new() };
+        let enough = Pace::RUNS.div_ceil(Pace::MESSAGES);
+        assert_eq!(worker.works(8, enough - 1, FAST), 8);
+        assert_eq!(worker.works(8, enough, FAST), 0);
+        assert!(worker.works(64, 1, FAST) < 8, "one for each session is few all the same");
     }
 
     #[test]
@@ -180,7 +212,7 @@ mod tests {
         let mut worker = Worker::new();
         for slice in 1..=2 * Pace::SPAN {
             worker.now = worker.now.plus(FAST);
-            let turn = worker.pace.slice_over(1, worker.now);
+            let turn = worker.pace.slice_over(1, 0, worker.now);
             assert_eq!(turn == Turn::Others, slice % Pace::SPAN == 0, "slice {slice}");
         }
     }

@@ -52,6 +52,8 @@ pub(super) struct Stint<'a> {
     begun: Moment,
     /// Runs so far.
     pub(super) runs: u32,
+    /// Those of them that were of messages.
+    pub(super) of_messages: u32,
     /// When its lane was seen to have room, by the gate's count.
     seen: Option<u32>,
 }
@@ -64,7 +66,7 @@ impl<'a> Stint<'a> {
         ids: &'a mut RunIds,
         begun: Moment,
     ) -> Self {
-        Self { ticket, shared, door, ids, begun, runs: 1, seen: None }
+        Self { ticket, shared, door, ids, begun, runs: 1, of_messages: 0, seen: None }
     }
 
     /// The right to go on with one more run, if there is one; it goes to `next`.
@@ -83,6 +85,11 @@ impl<'a> Stint<'a> {
             next,
             admitted: None,
         })
+    }
+
+    /// A run of messages has ended.
+    pub(super) fn was_of_messages(&mut self) {
+        self.of_messages += 1;
     }
 
     /// The next run has begun: this one.

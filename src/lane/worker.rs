@@ -167,8 +167,8 @@ impl Worker {
         while place.is_some() {
             match execution.run(run, &mut place, Some(&mut stint)) {
                 After::Over { ticket: Some(tag), .. } => {
-                    let (now, runs) = (execution.now, stint.runs);
-                    let turn = self.pace.slice_over(runs, begun);
+                    let now = execution.now;
+                    let turn = self.pace.slice_over(stint.runs, stint.of_messages, begun);
                     return self.ready(run, tag, now, turn);
                 }
                 After::Over { .. } => {}
@@ -178,8 +178,7 @@ impl Worker {
                 stint.goes_on();
             }
         }
-        let runs = stint.runs;
-        Slot::Mine(self.pace.slice_over(runs, begun))
+        Slot::Mine(self.pace.slice_over(stint.runs, stint.of_messages, begun))
     }
 
     /// The session has more for another slice. This worker looks for work next, and may well take
