@@ -99,13 +99,13 @@ fn messages_of(scale: Scale, width: usize) -> Result<Vec<Row>, Failure> {
     let meter = Meter::new(n, EACH);
     engine.on_run_any(HandlerOptions::default(), move |run| {
         let part = run.batch().messages().next().ok_or("a batch has a message")?;
-        let number = part.message().text().trim_start().parse()?;
+        let number = part.message().text().split(' ').next().ok_or("a text")?.parse()?;
         let session = run.key().strip_prefix("session-").ok_or("a key")?.parse()?;
         meter.ran(session, number);
         Ok(Reply::from(""))
     })?;
     let keys: Vec<Arc<str>> = (0..n).map(|s| format!("session-{s}").into()).collect();
-    let texts: Vec<String> = (0..EACH).map(|j| format!("{j:>width$}")).collect();
+    let texts: Vec<String> = (0..EACH).map(|j| format!("{j:<width$}")).collect();
     let took = two(meter, |producer| {
         rounds(producer, n, EACH, |s, j| {
             let text = texts[j as usize].as_str();
