@@ -183,6 +183,14 @@ impl<C: Code> Backlog<C> {
         }
     }
 
+    /// Asks for what the oldest entry is made of: it is about to start.
+    #[inline]
+    pub(crate) fn ask_first(&self) {
+        if let Some(entry) = self.front_raw() {
+            entry.item.ask();
+        }
+    }
+
     /// Takes the oldest entry out.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Entry<C>> {

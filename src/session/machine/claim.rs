@@ -58,6 +58,7 @@ impl<C: Code> Machine<C> {
         place: &mut Option<Started<C>>,
         cx: &Cx<'_>,
     ) -> Next<C> {
+        self.backlog.ask_first();
         self.tickets.remove(ticket.tag);
         if cx.door == Door::Closed {
             // Nothing starts any more. The close comes here too; whoever is first returns it all.
