@@ -44,10 +44,11 @@ impl Pace {
     /// From so many runs a slice on, tickets are a small part of the cost; with more, what waits
     /// leaves the caches.
     const RUNS: u32 = 16;
-    /// A run of messages counts as so many of them: it takes several times as long, and what waits for
-    /// it takes five times as much memory.
+    /// A run of messages counts as so many of them: it takes several times as long as a closure's,
+    /// and so does what waits for it of memory.
     const MESSAGES: u32 = 3;
-    /// With fewer after the others' turn it has brought nothing: here sessions do not fill.
+    /// With fewer runs of any kind after the others' turn it has brought nothing: here sessions do not
+    /// fill.
     const FEW: u32 = 2;
     /// A span of slices that took longer on average is not what tickets hold up: its runs are slow,
     /// or its worker has slept or has been made to wait for its processor.

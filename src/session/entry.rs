@@ -73,8 +73,7 @@ impl<C: Code> Item<C> {
         }
     }
 
-    /// Asks for what its handler reads first. It runs now. One line: nearly always that of the text's
-    /// counts, which are written, too.
+    /// Asks for what its handler reads first, the beginning of its text. It runs now.
     #[inline]
     pub(super) fn ask_text(&self) {
         if let Self::Message(cell) = self {
