@@ -87,6 +87,9 @@ fn bench(args: &Args) -> Result<ExitCode, Failure> {
     for round in 0..rounds {
         for (peer, row) in plan.cells() {
             eprintln!("round {} of {rounds}: {} {row}", round + 1, peer.name);
+            if !args.quick {
+                machine::touch_memory();
+            }
             samples.take(round, peer, row, args.scale());
         }
     }
