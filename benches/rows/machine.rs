@@ -87,7 +87,7 @@ impl Machine {
 /// Touches as much memory as most rows need, and gives it back.
 ///
 /// The host of a virtual machine takes away what nobody in it uses for a second or two, and then the first
-/// touch of a page takes twenty times as long. Who came after a pause would pay for what others left
+/// touch of a page takes several times as long. Who came after a pause would pay for what others left
 /// to lie; so it is the same for everybody, and as short as it is without a host.
 pub fn touch_memory() {
     const BYTES: usize = 512 << 20;
