@@ -22,8 +22,8 @@ magazines! {
 
 /// A text that does not change.
 ///
-/// A thread that makes texts for another to let go of pays an allocator more for each than for all
-/// else that a message costs. So a short one has no allocation, and that of a usual one is used again.
+/// One thread makes a text and another lets it go, and that one allocation was a fifth of what a
+/// message cost. So a short one has none, and that of a usual one is used again.
 pub(crate) enum Text {
     /// Short, in place; or longer than usual, and shared.
     Plain(SmolStr),
