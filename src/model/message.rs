@@ -58,7 +58,8 @@ const NOTHING: &Details = &Details {
 };
 
 impl Message {
-    /// A message with this text for the session `key`.
+    /// A message with this text for the session `key`. A text of up to 116 bytes is copied, a longer
+    /// one that is an `Arc<str>` already is shared.
     #[must_use]
     pub fn new(key: impl Into<Arc<str>>, text: impl AsRef<str> + Into<Arc<str>>) -> Self {
         Self {

@@ -37,7 +37,8 @@ impl<'run> BatchView<'run> {
     }
 
     /// All texts as one: the bare text of one message, or several, numbered and fenced; with the
-    /// lines about messages that were dropped. The host's renderer can replace it.
+    /// lines about messages that were dropped. The host's renderer can replace it. It is the run's:
+    /// whoever wants it for longer makes a copy.
     #[must_use]
     pub fn text(self) -> &'run str {
         self.run.merged_text()
