@@ -131,3 +131,33 @@ fn p12_a_run_in_the_hosts_hands_outlives_its_engine_s_handle() {
     assert_eq!(status!(run::laneq_run_complete, run, std::ptr::null(), 0), LANEQ_E_STALE);
     assert_eq!(notice::laneq_run_free(run), LANEQ_E_HANDLE);
 }
+
+/// The text lies in the message, in memory that is used again, or is shared: by how long it is.
+#[test]
+fn p9_a_runs_text_stays_where_it_is_until_the_run_ends_whoever_else_lets_go() {
+    const LONGER: &str = "This is a text that has no room in its message.";
+    let long = LONGER.repeat(10).leak();
+    let (engine, port) = port();
+    for text in ["short", LONGER, long] {
+        let receipt = submit(engine, "kept", text, 0);
+        let run = next(port, LONG_MS).run;
+        let asked = || {
+            let mut out = str_of("");
+            ok!(run::laneq_run_text, run, &raw mut out);
+            out
+        };
+        let first = asked();
+        assert_eq!(receipt::laneq_receipt_free(receipt), LANEQ_OK);
+        // What others leave is used again.
+        for _ in 0..3 {
+            let other = submit(engine, "other", text, 0);
+            complete(next(port, LONG_MS).run, "");
+            settled(other);
+        }
+        assert_eq!((asked().data, asked().len), (first.data, text.len()));
+        assert_eq!(read(first), text);
+        complete(run, "");
+    }
+    close(engine);
+    free(port);
+}
