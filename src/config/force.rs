@@ -101,12 +101,11 @@ impl Queue {
 
     /// What is in force under these levels.
     fn in_force(&self, levels: Levels<'_>) -> InForce {
-        let built_in = Self::default();
         InForce {
-            mode: levels.pick(|knobs| knobs.mode, self.mode, built_in.mode),
-            debounce: levels.pick(|knobs| knobs.debounce, self.debounce, built_in.debounce),
-            cap: levels.pick(|knobs| knobs.cap, self.cap, built_in.cap),
-            drop: levels.pick(|knobs| knobs.drop, self.drop, built_in.drop),
+            mode: levels.pick(|knobs| knobs.mode, self.mode, Self::MODE),
+            debounce: levels.pick(|knobs| knobs.debounce, self.debounce, Self::DEBOUNCE),
+            cap: levels.pick(|knobs| knobs.cap, self.cap, Self::CAP),
+            drop: levels.pick(|knobs| knobs.drop, self.drop, Self::DROP),
         }
     }
 }

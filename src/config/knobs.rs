@@ -112,13 +112,13 @@ pub struct Queue {
 impl Default for Queue {
     fn default() -> Self {
         Self {
-            mode: Mode::Collect,
-            debounce: Duration::from_secs(1),
+            mode: Self::MODE,
+            debounce: Self::DEBOUNCE,
             reset_on_new_message: true,
             max_wait: None,
             max_batch: 20,
-            cap: 20,
-            drop: Drop::Summarize,
+            cap: Self::CAP,
+            drop: Self::DROP,
             ttl: None,
             attempts: 1,
             backoff: Duration::from_secs(1),
@@ -131,6 +131,12 @@ impl Default for Queue {
 }
 
 impl Queue {
+    // The defaults of the knobs that every message asks for, without a `Queue` around them.
+    pub(super) const MODE: Mode = Mode::Collect;
+    pub(super) const DEBOUNCE: Duration = Duration::from_secs(1);
+    pub(super) const CAP: u32 = 20;
+    pub(super) const DROP: Drop = Drop::Summarize;
+
     /// The longest a window lasts: `max_wait`, else five times the debounce.
     #[must_use]
     pub fn window_max(&self) -> Duration {

@@ -61,6 +61,7 @@ impl Core {
         self.receive_slow(message)
     }
 
+    #[inline(never)]
     fn receive_slow(&self, message: Message) -> Result<Message, Refused> {
         let message = routed(&self.shared, message)?;
         self.notice_people(&message);

@@ -16,14 +16,15 @@ impl<C: Code> Machine<C> {
     /// How a message joins the backlog: as a part of the leading window, or as its mode says.
     pub(super) fn joins(&self, cell: &Cell, mode: Mode, before: Phase, cx: &Cx<'_>) -> Joins {
         let own = if mode == Mode::Collect { Joins::Others } else { Joins::Nobody };
-        let leads = cx.door == Door::Open
+        let may_lead = match before {
+            Phase::Idle => true,
+            Phase::Collecting => self.continues(cell),
+            Phase::Ready | Phase::Running | Phase::Backoff => false,
+        };
+        let leads = may_lead
+            && cx.door == Door::Open
             && cell.message.is_plain()
-            && cx.inbound().debounce_of(cell.message.source()).as_nanos() > 0
-            && match before {
-                Phase::Idle => true,
-                Phase::Collecting => self.continues(cell),
-                Phase::Ready | Phase::Running | Phase::Backoff => false,
-            };
+            && cx.inbound().debounce_of(cell.message.source()).as_nanos() > 0;
         if leads { Joins::Leading } else { own }
     }
 
