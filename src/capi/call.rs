@@ -122,7 +122,7 @@ impl From<Silence> for Fault {
 /// `error` is NULL, or the caller's `laneq_error` for the time of the call.
 pub(super) unsafe fn entry(error: *mut laneq_error, body: impl FnOnce() -> Answer) -> laneq_status {
     let came = home::at_home().and_then(|()| {
-        let panicked = |words: String| Err(Fault::new(s::LANEQ_E_PANIC, words));
+        let panicked = |words: Box<str>| Err(Fault::new(s::LANEQ_E_PANIC, words));
         caught::call(body).unwrap_or_else(panicked)
     });
     let (status, message) = match &came {

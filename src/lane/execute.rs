@@ -1,7 +1,5 @@
 //! One run, from its start to its fate: the host's code in the middle, and nothing of it escapes.
 
-use std::time::Duration;
-
 use super::Staff;
 use super::due::{Asked, Due, Fired, Handled, settled};
 use super::stint::Stint;
@@ -67,7 +65,7 @@ impl<'a> Execution<'a> {
     /// So many closures in a row share a reading of the clock once those before it were quick: a
     /// slice may be so many slow ones longer than it should.
     const CLOCK_EVERY: u32 = 8;
-    const QUICK: Duration = Duration::from_micros(20);
+    const QUICK_NS: u64 = 20_000;
 
     /// Executes what has started. In a slice, the session's next run takes its place there, but
     /// for closures that follow each other: these are executed here.
@@ -98,11 +96,12 @@ impl<'a> Execution<'a> {
         mut stint: Option<&mut Stint<'_>>,
     ) -> After {
         let mut next = Some(code);
-        while let Some(code) = next.take() {
+        while let Some(code) = &next {
+            // Taken where it is called: each hand that it goes through would copy it.
             let (came, due) = if code.as_task().is_none() {
-                (caught::call(|| code.call(run)), None)
+                (caught::call(|| next.take().map_or((), |code| code.call(run))), None)
             } else {
-                let task = code.into_task().expect("it has a receipt");
+                let task = next.take().and_then(Closure::into_task).expect("it has a receipt");
                 (caught::call(|| task.call(run)), Some(task))
             };
             self.unread += 1;
@@ -170,7 +169,9 @@ impl<'a> Execution<'a> {
     /// A reading for the runs since the last one. Slow ones are read one by one from then on.
     fn read_clock(&mut self) {
         let before = std::mem::replace(&mut self.now, self.shared.now());
-        let quick = self.now.since(before) < Self::QUICK * self.unread.max(1);
+        let runs = u64::from(self.unread.max(1));
+        let took = self.now.nanos().saturating_sub(before.nanos());
+        let quick = took < Self::QUICK_NS * runs;
         self.every = if quick { Self::CLOCK_EVERY } else { 1 };
         self.unread = 0;
     }
@@ -232,7 +233,7 @@ impl<'a> Execution<'a> {
     fn finish_closure<D: Due>(
         &mut self,
         run: &Run,
-        came: Result<(), String>,
+        came: Result<(), Box<str>>,
         due: D,
         mut slice: Option<Slice<'_, Closure>>,
         next: &mut Option<Closure>,
@@ -358,7 +359,7 @@ fn ran(run: RunId) -> Settled<()> {
 }
 
 /// What the host's code came back with, or the words of its panic.
-pub(super) fn end_of(run: &Run, came: Result<Result<Reply, BoxError>, String>) -> End {
+pub(super) fn end_of(run: &Run, came: Result<Result<Reply, BoxError>, Box<str>>) -> End {
     match came {
         Ok(Ok(reply)) => End::Done(Some(reply)),
         Ok(Err(error)) => {
@@ -373,11 +374,11 @@ pub(super) fn end_of(run: &Run, came: Result<Result<Reply, BoxError>, String>) -
 }
 
 #[inline]
-fn end_of_closure(came: Result<(), String>) -> End {
+fn end_of_closure(came: Result<(), Box<str>>) -> End {
     came.map_or_else(panicked, |()| End::Done(None))
 }
 
 #[cold]
-fn panicked(words: String) -> End {
+fn panicked(words: Box<str>) -> End {
     End::Panicked { error: words.into() }
 }

@@ -1,6 +1,5 @@
 //! A slice as its worker sees it: how many more runs, and what they are called.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use crate::model::RunId;
@@ -16,29 +15,36 @@ const SLICE_RUNS: u32 = 64;
 const SLICE_TIME: Duration = Duration::from_millis(1);
 
 /// The ids of a worker's runs.
-#[derive(Default)]
 pub(super) struct RunIds {
-    drawn: Range<u64>,
+    /// The next one; from it on, so many are drawn.
+    next: RunId,
+    left: u64,
     /// The run that it executed last: the one that was abandoned, if it was replaced.
     pub(super) last: Option<RunId>,
 }
 
 impl RunIds {
+    pub(super) fn new() -> Self {
+        Self { next: RunId::new(0), left: 0, last: None }
+    }
+
     /// The id that the next run of this worker will have; used up only by a run.
     #[inline]
     pub(super) fn next(&mut self, shared: &Shared) -> RunId {
-        if self.drawn.is_empty() {
-            self.drawn = shared.draw_run_ids(RUN_IDS);
+        if self.left == 0 {
+            self.next = RunId::new(shared.draw_run_ids(RUN_IDS).start);
+            self.left = RUN_IDS;
         }
-        RunId::new(self.drawn.start)
+        self.next
     }
 
     /// A run has begun under the id that was next.
     #[inline]
     pub(super) fn use_up(&mut self) -> RunId {
-        let id = RunId::new(self.drawn.start);
+        let id = self.next;
         self.last = Some(id);
-        self.drawn.start += 1;
+        self.next = id.next();
+        self.left -= 1;
         id
     }
 }

@@ -40,7 +40,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(staff: Arc<Staff>, shared: Arc<Shared>, door: Arc<Door<Closure>>) -> Self {
-        let (ids, pace) = (RunIds::default(), Pace::new());
+        let (ids, pace) = (RunIds::new(), Pace::new());
         Self { staff, shared, door, ids, seat: None, home: None, pace }
     }
 

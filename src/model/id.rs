@@ -18,6 +18,11 @@ impl RunId {
         Self(NonZeroU64::MIN.saturating_add(number))
     }
 
+    /// The one that is drawn after it.
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The number itself.
     #[must_use]
     pub fn get(self) -> u64 {

@@ -55,6 +55,12 @@ impl<C> Next<C> {
         self.list.is_none() && self.ticket.is_none() && self.alarm == Alarm::Leave
     }
 
+    /// Whether anything has reached its fate.
+    #[inline]
+    pub(super) fn settles(&self) -> bool {
+        self.list.as_ref().is_some_and(|effects| !effects.settled.is_empty())
+    }
+
     pub(crate) fn effects(&mut self) -> &mut Effects<C> {
         self.list.get_or_insert_default()
     }

@@ -111,7 +111,8 @@ impl<C: Code> Shared<C> {
 
     /// The short way from one closure to the next, or to rest: nothing else follows from it. Where it
     /// is not open, the session comes back locked, and nothing has happened.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a call would hand its answer over in memory")]
     pub(crate) fn stride<'s>(
         &self,
         session: &'s Session<C>,
@@ -122,12 +123,14 @@ impl<C: Code> Shared<C> {
         code: &mut Option<C>,
     ) -> Result<Strode, Locked<'s, C>> {
         let mut locked = session.lock();
+        let machine = &mut *locked.machine;
         if !self.is_quiet() {
             return Err(locked);
         }
-        match locked.machine.stride(run, slice, now, code) {
+        match machine.stride(run, slice, now, code) {
             Ok(Strode::Over) => {
                 session.ended(run.get());
+                drop(locked);
                 Ok(Strode::Over)
             }
             Ok(Strode::On) => {
@@ -138,6 +141,7 @@ impl<C: Code> Shared<C> {
                 // cannot end before, has this one in its sum.
                 self.book_closure(seat);
                 locked.tells_run(slice.run);
+                drop(locked);
                 Ok(Strode::On)
             }
             Err(TheLongWay) => Err(locked),
@@ -156,13 +160,15 @@ impl<C: Code> Shared<C> {
         origin: impl FnOnce() -> Origin,
     ) -> Result<Landed, NotAdmitted> {
         let mut locked = session.lock();
+        let machine = &mut *locked.machine;
         let cap = self.closure_cap.load(Ordering::Relaxed);
         if self.is_quiet()
             && let Ok(Behind { position, next }) =
-                locked.machine.queue_behind(code, (lane, priority), cap, || self.now())
+                machine.queue_behind(code, (lane, priority), cap, || self.now())
         {
             locked.leaves_readers_alone();
             hint.note(next);
+            drop(locked);
             let placement = Placement::Queued;
             return Ok(Landed { placement, position, run: None, fallback: None });
         }
@@ -170,6 +176,7 @@ impl<C: Code> Shared<C> {
     }
 
     /// The clock is read only where somebody needs the time.
+    #[inline(never)]
     fn admit_weighed(
         self: &Arc<Self>,
         session: &Arc<Session<C>>,

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Calls the host's code; a panic ends here, and answers what it said.
-pub(crate) fn call<R>(code: impl FnOnce() -> R) -> Result<R, String> {
+pub(crate) fn call<R>(code: impl FnOnce() -> R) -> Result<R, Box<str>> {
     let came = catch_unwind(AssertUnwindSafe(code));
     // In a model only planned panics end here: a failed check is the checker's.
     #[cfg(any(loom, shuttle))]
@@ -19,12 +19,13 @@ pub(crate) fn let_go<T>(value: T) {
 }
 
 /// What a panic said, as far as it said anything.
-fn words(panic: Box<dyn Any + Send>) -> String {
+fn words(panic: Box<dyn Any + Send>) -> Box<str> {
     let text = panic
         .downcast_ref::<&str>()
-        .map(|s| (*s).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without words".to_owned());
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without words")
+        .into();
     // What was thrown is the host's too. If its drop throws again, that is left alone.
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
         std::mem::forget(again);
@@ -48,13 +49,13 @@ mod tests {
     fn p7_a_panic_ends_here_and_its_words_are_kept() {
         assert_eq!(call(|| 1), Ok(1));
         let said = call(|| std::panic::resume_unwind(Box::new("planned")));
-        assert_eq!(said, Err::<(), _>("planned".to_owned()));
+        assert_eq!(said, Err::<(), _>("planned".into()));
     }
 
     #[test]
     fn p7_neither_a_value_nor_what_was_thrown_may_panic_its_way_out() {
         let_go(Bomb);
         let said = call(|| std::panic::resume_unwind(Box::new(Bomb)));
-        assert_eq!(said, Err::<(), _>("a panic without words".to_owned()));
+        assert_eq!(said, Err::<(), _>("a panic without words".into()));
     }
 }

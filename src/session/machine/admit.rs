@@ -44,7 +44,11 @@ impl<C: Code> Machine<C> {
         let mut next = Next::nothing();
         self.settle(cx, &mut next);
         let answer = self.admit_settled(cell, origin, cx, &mut next);
-        self.rest(cx, &mut next);
+        let plain = self.extra.is_none() && self.armed.is_none();
+        // P3: a victim may have been the head.
+        if !plain || next.settles() || !self.is_behind(cell.message.priority) {
+            self.rest(cx, &mut next);
+        }
         (next, answer)
     }
 
@@ -265,7 +269,6 @@ impl<C: Code> Machine<C> {
             self.rest(cx, &mut next);
             return (next, Err(refused));
         }
-        let code = code.take().expect("the caller has a closure");
         if let Some(extra) = self.extra.as_deref_mut() {
             extra.window = None;
         }
@@ -280,13 +283,19 @@ impl<C: Code> Machine<C> {
             let number = self.accepted - 1;
             next.effects().notes.push(Note::ClosureAccepted { number, lane, placement, position });
         }
-        // Behind others of its priority it changes neither the head nor the ticket, and a session
-        // that runs has nothing to choose.
-        let behind = self.phase == Phase::Ready && self.waiting[priority as usize] > 1;
-        if self.phase != Phase::Running && (!behind || self.extra.is_some()) {
+        if self.phase != Phase::Running && (self.extra.is_some() || !self.is_behind(priority)) {
             self.rest(cx, &mut next);
         }
         (next, Ok(Landed { placement, position, run: None, fallback: None }))
+    }
+
+    /// Whether what has just come, of this priority, leaves the phase as it was: behind others of its
+    /// priority it changes neither the head nor the ticket, and a session that runs has nothing to
+    /// choose.
+    #[inline]
+    fn is_behind(&self, priority: Priority) -> bool {
+        let others = self.waiting[priority as usize] > 1;
+        self.phase == Phase::Running || (self.phase == Phase::Ready && others)
     }
 
     #[inline]
@@ -303,8 +312,14 @@ impl<C: Code> Machine<C> {
     }
 
     #[inline]
-    fn push_closure(&mut self, code: C, lane: LaneId, priority: Priority, cx: &Cx<'_>) {
-        if self.is_timed(&code) {
+    fn push_closure(
+        &mut self,
+        code: &mut Option<C>,
+        lane: LaneId,
+        priority: Priority,
+        cx: &Cx<'_>,
+    ) {
+        if code.as_ref().is_some_and(|code| self.is_timed(code)) {
             self.time_next(cx.now);
         }
         self.append_closure(code, lane, priority, cx.now);
@@ -322,22 +337,20 @@ impl<C: Code> Machine<C> {
     #[allow(clippy::inline_always, reason = "each call would copy the closure once more")]
     pub(super) fn append_closure(
         &mut self,
-        code: C,
+        code: &mut Option<C>,
         lane: LaneId,
         priority: Priority,
         now: Moment,
     ) -> *const Entry<C> {
         #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let number = self.accepted as u32;
-        if let Some(standing) = code.standing() {
+        if let Some(standing) = code.as_ref().and_then(C::standing) {
             standing.admit(self.accepted, now);
             standing.put(Place::Queued);
         }
         self.accepted += 1;
         self.waiting[priority as usize] += 1;
-        let item = Item::Closure(code);
-        self.backlog.push(Entry::new(item, number, lane, priority, Joins::Nobody));
-        self.backlog.next_place()
+        self.backlog.push_closure(code, number, lane, priority)
     }
 
     /// Where the next entry will lie, if others are before it: to ask for it.

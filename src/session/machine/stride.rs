@@ -39,7 +39,6 @@ impl<C: Code> Machine<C> {
         if self.is_drawn() {
             self.time_next(now());
         }
-        let code = code.take().expect("the caller has a closure");
         let next = self.append_closure(code, lane, priority, Moment::START);
         Ok(Behind { position, next })
     }
@@ -62,29 +61,39 @@ impl<C: Code> Machine<C> {
         if self.extra.is_some() || slice.ticket.deadline.is_some() {
             return Err(TheLongWay);
         }
-        let Some(entry) = self.backlog.front() else { return self.come_to_rest() };
-        let (number, priority) = (entry.number, entry.priority());
         // P2: what starts out of order is for the long way to count.
-        let in_order = number.wrapping_sub(self.started) <= u32::MAX / 2;
-        let Item::Closure(next) = &entry.item else { return Err(TheLongWay) };
+        let before = self.started;
+        let suits = |entry: &Entry<C>| {
+            let in_order = entry.number.wrapping_sub(before) <= u32::MAX / 2;
+            in_order && entry.lane == tag.lane && matches!(entry.item, Item::Closure(_))
+        };
         let later = self.waiting[tag.priority as usize..].iter().all(|n| *n == 0);
-        if !in_order || later || entry.lane != tag.lane {
-            return Err(TheLongWay);
+        if later {
+            return if self.backlog.front().is_none() {
+                self.come_to_rest()
+            } else {
+                Err(TheLongWay)
+            };
         }
+        let Some((number, priority)) = self.backlog.pop_closure(code, suits) else {
+            return Err(TheLongWay);
+        };
         if let Held::Closure(kept) = &live.held {
             kept.standing().put(Place::Settled);
             live.held = Held::Nothing;
         }
-        if let Some(standing) = next.standing() {
+        if let Some(next) = code
+            && let Some(standing) = next.standing()
+        {
             standing.put(Place::Started);
             live.held = Held::of(next);
+            self.backlog.ask_second();
         }
         (live.id, live.number, live.started) = (slice.run, number, now);
         self.settled += 1;
         self.started = number;
         self.waiting[priority as usize] -= 1;
         slice.admitted = self.admission_of(number);
-        self.backlog.pop_closure(code);
         debug_assert!(self.balances(), "P4: accepted = settled + pending");
         Ok(Strode::On)
     }

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::order::drain;
 use super::spec::{collect, followup, interrupt, steer, steer_backlog};
-use crate::model::{Drop, Fate, Reason};
+use crate::model::{Drop, Fate, Priority, Reason};
 use crate::session::machine::Phase;
 use crate::session::next::Note;
 use crate::watch::Placement;
@@ -38,6 +38,19 @@ fn p9_old_drops_the_oldest_of_the_newcomers_route_and_authority() {
     assert!(others.iter().all(|n| desk.fate(*n).is_none()));
     desk.done();
     assert_eq!(desk.start().summary_of, 0, "old keeps no line");
+}
+
+#[test]
+fn p3_a_head_that_gives_way_leaves_the_next_with_a_ticket() {
+    for head in [followup().lane(1), followup().priority(Priority::Foreground)] {
+        let mut desk = full(Drop::Old, 3);
+        desk.put(&head);
+        for _ in 0..3 {
+            desk.put(&followup());
+        }
+        assert_eq!((desk.fate(0), desk.phase()), (Some(Fate::Dropped), Phase::Ready));
+        assert_eq!(drain(&mut desk), [[1], [2], [3]]);
+    }
 }
 
 #[test]
