@@ -1,6 +1,6 @@
 //! Counters that many threads change at once, each on a stripe of its own.
 
-use super::stripes::{Seat, seats, stripe, stripes};
+use super::stripes::{BySeat, Seat, stripe, stripes};
 use crate::model::{Fate, Outcome};
 use crate::sync::Padded;
 use crate::sync::tally::{AtomicU64, Ordering};
@@ -35,9 +35,8 @@ impl Count {
 
 /// One number for each [`Count`], striped over the threads.
 pub(crate) struct Counters {
-    /// Those that threads share, then the seats.
     stripes: Box<[Padded<[AtomicU64; CELLS]>]>,
-    shared: usize,
+    seats: BySeat<[AtomicU64; CELLS]>,
 }
 
 /// The numbers that one thread alone adds to: no locked instruction.
@@ -53,22 +52,23 @@ impl Own<'_> {
 
 impl Counters {
     pub(crate) fn new() -> Self {
-        let shared = stripes();
-        Self { stripes: (0..shared + seats()).map(|_| Padded::default()).collect(), shared }
+        Self { stripes: (0..stripes()).map(|_| Padded::default()).collect(), seats: BySeat::new() }
     }
 
     #[inline]
     pub(crate) fn add(&self, what: Count, n: u64) {
-        self.stripes[stripe(self.shared)].0[what.cell()].fetch_add(n, Ordering::Relaxed);
+        self.stripes[stripe(self.stripes.len())].0[what.cell()].fetch_add(n, Ordering::Relaxed);
     }
 
     /// Those of a thread with a seat.
     #[inline]
     pub(crate) fn own(&self, seat: &Seat) -> Own<'_> {
-        Own(&self.stripes[self.shared + seat.place()].0)
+        Own(self.seats.of(seat))
     }
 
     pub(crate) fn sum(&self, what: Count) -> u64 {
-        self.stripes.iter().map(|s| s.0[what.cell()].load(Ordering::Relaxed)).sum()
+        let shared = self.stripes.iter().map(|Padded(counts)| counts);
+        let all = shared.chain(self.seats.iter());
+        all.map(|counts| counts[what.cell()].load(Ordering::Relaxed)).sum()
     }
 }

@@ -1,6 +1,6 @@
 //! Quotas that many threads take from and give back to at once, each on a stripe of its own.
 
-use super::stripes::{Seat, seats, stripe, stripes};
+use super::stripes::{BySeat, Seat, stripe, stripes};
 use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, Padded, planted};
 
@@ -20,7 +20,7 @@ pub(crate) struct Quota {
     /// Held by whoever gathers: who finds nothing meanwhile waits for what is on its way. A leaf.
     gathering: Mutex<()>,
     stripes: Box<[Padded<AtomicI64>]>,
-    seats: Box<[Padded<Returns>]>,
+    seats: BySeat<Returns>,
 }
 
 /// What one thread alone gives back, ever: no locked instruction.
@@ -69,7 +69,7 @@ impl Quota {
             moves: AtomicU32::new(0),
             gathering: Mutex::new(()),
             stripes: (0..n).map(|_| Padded::default()).collect(),
-            seats: (0..seats()).map(|_| Padded::default()).collect(),
+            seats: BySeat::new(),
         }
     }
 
@@ -105,7 +105,7 @@ impl Quota {
     fn take_slow(&self, own: &AtomicI64, n: i64) -> Room {
         // P9: nobody is refused for what another has gathered, and not brought back yet.
         let _turn = self.gathering.lock();
-        self.bring_back(self.seats.iter().map(|seat| seat.0.gather()).sum());
+        self.bring_back(self.seats.iter().map(Returns::gather).sum());
         if self.take_from_rest(own, n) == Room::Taken {
             return Room::Taken;
         }
@@ -177,7 +177,7 @@ impl Quota {
     /// after it, by [`give`](Self::give).
     #[inline]
     pub(crate) fn give_own(&self, seat: &Seat, n: u64) {
-        let given = &self.seats[seat.place()].0.given;
+        let given = &self.seats.of(seat).given;
         given.store(given.load(Ordering::Relaxed) + n, Ordering::Release);
     }
 
@@ -209,7 +209,7 @@ impl Quota {
         // it sees in turn what was done before it, that somebody waits.
         let read = |credits: &AtomicI64| credits.fetch_add(0, Ordering::SeqCst);
         let free: i64 = self.stripes.iter().map(|s| read(&s.0)).sum();
-        let returned: i64 = self.seats.iter().map(|s| s.0.left()).sum();
+        let returned: i64 = self.seats.iter().map(Returns::left).sum();
         let out = self.max.load(Ordering::SeqCst) - read(&self.rest.0) - free - returned;
         let moved = self.moves.load(Ordering::SeqCst) != moves;
         // Whoever moves credits looks afterwards whether somebody waits.

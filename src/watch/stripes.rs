@@ -2,7 +2,7 @@
 //! writes one of its own.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::thread;
+use crate::sync::{Padded, thread};
 
 /// Stripes that the threads of this machine share: a power of two, so many that neighbours are
 /// rarely two that write at once.
@@ -13,11 +13,40 @@ pub(super) fn stripes() -> usize {
     }
 }
 
-/// Stripes that one thread alone writes, without a locked instruction.
-pub(super) fn seats() -> usize {
+/// At most so many threads have a stripe that they alone write, without a locked instruction. A
+/// power of two. In a model one has.
+const SEATS: usize = if cfg!(any(loom, shuttle)) { 1 } else { 64 };
+
+/// Seats on this machine.
+fn seats() -> usize {
     match thread::cores() {
         1 => 1,
-        cores => (cores * 8).min(64),
+        cores => (cores * 8).min(SEATS),
+    }
+}
+
+/// One for each seat. There is memory for all that there may be: to find one's own takes no look at
+/// how many there are.
+pub(super) struct BySeat<T> {
+    all: Box<[Padded<T>; SEATS]>,
+    used: usize,
+}
+
+impl<T: Default> BySeat<T> {
+    pub(super) fn new() -> Self {
+        Self { all: Box::new(std::array::from_fn(|_| Padded::default())), used: seats() }
+    }
+}
+
+impl<T> BySeat<T> {
+    /// That of whoever has this seat.
+    #[inline]
+    pub(super) fn of(&self, seat: &Seat) -> &T {
+        &self.all[seat.0 % SEATS].0
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.all.iter().take(self.used).map(|Padded(one)| one)
     }
 }
 
@@ -29,12 +58,6 @@ pub(super) fn stripe(of: usize) -> usize {
 
 /// The place of one thread, for as long as it keeps it.
 pub(crate) struct Seat(usize);
-
-impl Seat {
-    pub(super) fn place(&self) -> usize {
-        self.0
-    }
-}
 
 /// Who sits where.
 pub(crate) struct Seats {
@@ -72,9 +95,9 @@ mod tests {
     fn nobody_shares_a_seat_and_a_free_one_is_found() {
         let sat = Seats { taken: AtomicU64::new(0), all: 5 };
         let mut taken: Vec<_> = std::iter::from_fn(|| sat.take()).collect();
-        assert_eq!(taken.iter().map(Seat::place).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        assert_eq!(taken.iter().map(|seat| seat.0).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
         sat.leave(taken.swap_remove(3));
-        assert_eq!(sat.take().map(|seat| seat.place()), Some(3));
+        assert_eq!(sat.take().map(|seat| seat.0), Some(3));
         assert!(sat.take().is_none());
     }
 }
