@@ -2,6 +2,7 @@
 
 use super::Staff;
 use super::due::{Asked, Due, Fired, Handled, settled};
+use super::pace::Pace;
 use super::stint::Stint;
 use crate::model::{BoxError, Cause, Fate, Outcome, Reply, RunId, Settled};
 use crate::run::{Closure, Run, Shared};
@@ -101,6 +102,7 @@ impl<'a> Execution<'a> {
             let (came, due) = if code.as_task().is_none() {
                 (caught::call(|| next.take().map_or((), |code| code.call(run))), None)
             } else {
+                stint.iter_mut().for_each(|stint| stint.weighs(Pace::RECEIPT));
                 let task = next.take().and_then(Closure::into_task).expect("it has a receipt");
                 (caught::call(|| task.call(run)), Some(task))
             };
@@ -140,7 +142,7 @@ impl<'a> Execution<'a> {
         };
         self.read_clock();
         let slice = stint.and_then(|stint| {
-            stint.was_of_messages();
+            stint.weighs(Pace::MESSAGES);
             stint.slice(self.now, place)
         });
         self.finish_batch(run, end, slice)

@@ -24,8 +24,8 @@ pub(super) enum Turn {
 pub(super) struct Pace {
     slices: u32,
     runs: u32,
-    /// Those of them that were of messages.
-    of_messages: u32,
+    /// What their runs come to, as so many closures.
+    weight: u32,
     /// When this span began.
     begun: Moment,
     /// Until then it works: for half as long as the others had their last turn.
@@ -44,9 +44,11 @@ impl Pace {
     /// From so many runs a slice on, tickets are a small part of the cost; with more, what waits
     /// leaves the caches.
     const RUNS: u32 = 16;
-    /// A run of messages counts as so many of them: it takes several times as long as a closure's,
-    /// and so does what waits for it of memory.
-    const MESSAGES: u32 = 3;
+    /// A run of messages counts as so many closures: it takes several times as long, and so does
+    /// what waits for it of memory.
+    pub(super) const MESSAGES: u32 = 3;
+    /// The same of a closure with a receipt, which has memory of its own.
+    pub(super) const RECEIPT: u32 = 2;
     /// With fewer runs of any kind after the others' turn it has brought nothing: here sessions do not
     /// fill.
     const FEW: u32 = 2;
@@ -61,7 +63,7 @@ impl Pace {
         Self {
             slices: 0,
             runs: 0,
-            of_messages: 0,
+            weight: 0,
             begun,
             working,
             after: Turn::Mine,
@@ -70,19 +72,19 @@ impl Pace {
         }
     }
 
-    /// A slice that began `now` is over, after so many runs, so many of them of messages: whose turn
+    /// A slice that began `now` is over, after so many runs that come to so many closures: whose turn
     /// it is.
     #[inline]
-    pub(super) fn slice_over(&mut self, runs: u32, of_messages: u32, now: Moment) -> Turn {
+    pub(super) fn slice_over(&mut self, runs: u32, weight: u32, now: Moment) -> Turn {
         self.slices += 1;
         self.runs += runs;
-        self.of_messages += of_messages;
+        self.weight += weight;
         if self.slices < Self::SPAN { Turn::Mine } else { self.span_over(now) }
     }
 
     fn span_over(&mut self, now: Moment) -> Turn {
         let runs = std::mem::take(&mut self.runs);
-        let weight = runs + std::mem::take(&mut self.of_messages) * (Self::MESSAGES - 1);
+        let weight = std::mem::take(&mut self.weight);
         self.slices = 0;
         let took = now.since(std::mem::replace(&mut self.begun, now));
         let after = std::mem::replace(&mut self.after, Turn::Mine);
@@ -117,8 +119,8 @@ mod tests {
     struct Worker {
         pace: Pace,
         now: Moment,
-        /// Whether its runs are of messages.
-        messages: bool,
+        /// What each of its runs counts.
+        each: u32,
     }
 
     const FAST: Duration = Duration::from_micros(1);
@@ -127,13 +129,9 @@ mod tests {
         fn new() -> Self {
             // Not at the start: an engine is older than its first span.
             let now = Moment::from_nanos(1_000_000_000);
-            let mut worker = Self { pace: Pace::new(), now, messages: false };
+            let mut worker = Self { pace: Pace::new(), now, each: 1 };
             assert_eq!(worker.works(1, 1, FAST), 0, "its first span began with the engine");
             worker
-        }
-
-        fn of(&self, runs: u32) -> u32 {
-            if self.messages { runs } else { 0 }
         }
 
         /// So many spans of slices of so many runs, each of which takes so long: how often it was
@@ -146,7 +144,7 @@ mod tests {
             let mut others = false;
             for _ in 0..Pace::SPAN {
                 self.now = self.now.plus(each);
-                if self.pace.slice_over(runs, self.of(runs), self.now) == Turn::Others {
+                if self.pace.slice_over(runs, runs * self.each, self.now) == Turn::Others {
                     let from = self.now;
                     self.now = self.now.plus(turn);
                     self.pace.others_had(from, self.now);
@@ -166,12 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn fewer_runs_of_messages_make_up_for_a_ticket() {
-        let mut worker = Worker { messages: true, ..Worker::new() };
-        let enough = Pace::RUNS.div_ceil(Pace::MESSAGES);
-        assert_eq!(worker.works(8, enough - 1, FAST), 8);
-        assert_eq!(worker.works(8, enough, FAST), 0);
-        assert!(worker.works(64, 1, FAST) < 8, "one for each session is few all the same");
+    fn fewer_runs_of_messages_or_with_receipts_make_up_for_a_ticket() {
+        for each in [Pace::MESSAGES, Pace::RECEIPT] {
+            let mut worker = Worker { each, ..Worker::new() };
+            let enough = Pace::RUNS.div_ceil(each);
+            assert_eq!(worker.works(8, enough - 1, FAST), 8);
+            assert_eq!(worker.works(8, enough, FAST), 0);
+            assert!(worker.works(64, 1, FAST) < 8, "one for each session is few all the same");
+        }
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
         let mut worker = Worker::new();
         for slice in 1..=2 * Pace::SPAN {
             worker.now = worker.now.plus(FAST);
-            let turn = worker.pace.slice_over(1, 0, worker.now);
+            let turn = worker.pace.slice_over(1, 1, worker.now);
             assert_eq!(turn == Turn::Others, slice % Pace::SPAN == 0, "slice {slice}");
         }
     }

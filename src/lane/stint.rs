@@ -58,8 +58,8 @@ pub(super) struct Stint<'a> {
     begun: Moment,
     /// Runs so far.
     pub(super) runs: u32,
-    /// Those of them that were of messages.
-    pub(super) of_messages: u32,
+    /// What they count for beyond one closure each.
+    extra: u32,
     /// When its lane was seen to have room, by the gate's count.
     seen: Option<u32>,
 }
@@ -72,7 +72,7 @@ impl<'a> Stint<'a> {
         ids: &'a mut RunIds,
         begun: Moment,
     ) -> Self {
-        Self { ticket, shared, door, ids, begun, runs: 1, of_messages: 0, seen: None }
+        Self { ticket, shared, door, ids, begun, runs: 1, extra: 0, seen: None }
     }
 
     /// The right to go on with one more run, if there is one; it goes to `next`.
@@ -93,9 +93,15 @@ impl<'a> Stint<'a> {
         })
     }
 
-    /// A run of messages has ended.
-    pub(super) fn was_of_messages(&mut self) {
-        self.of_messages += 1;
+    /// One of them counts as so many closures.
+    #[inline]
+    pub(super) fn weighs(&mut self, closures: u32) {
+        self.extra += closures - 1;
+    }
+
+    /// What its runs come to, as so many closures.
+    pub(super) fn weight(&self) -> u32 {
+        self.runs + self.extra
     }
 
     /// The next run has begun: this one.

@@ -168,7 +168,7 @@ impl Worker {
             match execution.run(run, &mut place, Some(&mut stint)) {
                 After::Over { ticket: Some(tag), .. } => {
                     let now = execution.now;
-                    let turn = self.pace.slice_over(stint.runs, stint.of_messages, begun);
+                    let turn = self.pace.slice_over(stint.runs, stint.weight(), begun);
                     return self.ready(run, tag, now, turn);
                 }
                 After::Over { .. } => {}
@@ -178,7 +178,7 @@ impl Worker {
                 stint.goes_on();
             }
         }
-        Slot::Mine(self.pace.slice_over(stint.runs, stint.of_messages, begun))
+        Slot::Mine(self.pace.slice_over(stint.runs, stint.weight(), begun))
     }
 
     /// The session has more for another slice. This worker looks for work next, and may well take

@@ -55,10 +55,11 @@ impl<C> Next<C> {
         self.list.is_none() && self.ticket.is_none() && self.alarm == Alarm::Leave
     }
 
-    /// Whether anything has reached its fate.
+    /// Whether anything that waited has reached its fate.
     #[inline]
     pub(super) fn settles(&self) -> bool {
-        self.list.as_ref().is_some_and(|effects| !effects.settled.is_empty())
+        let any = |list: &Effects<C>| !list.settled.is_empty() || list.waited.is_some();
+        self.list.as_deref().is_some_and(any)
     }
 
     pub(crate) fn effects(&mut self) -> &mut Effects<C> {

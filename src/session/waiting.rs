@@ -116,12 +116,12 @@ impl<C: Code> Waiting<C> {
         self.front().into_iter().chain(next).for_each(|entry| entry.item.ask());
     }
 
-    /// Asks for what the second of them is made of, once those before were taken out: the one that
-    /// is next was asked for a run ago, since it takes longer than a short one.
+    /// Asks for what the second of those that are left is made of, or the only one: it takes longer
+    /// than a short run, and so the next one was asked for a run ago.
     #[inline]
     pub(super) fn ask_second(&self) {
-        if let Some(second) = self.rest.get(1) {
-            second.item.ask();
+        if let Some(soon) = self.rest.get(1).or_else(|| self.rest.front()) {
+            soon.item.ask();
         }
     }
 
@@ -134,7 +134,7 @@ impl<C: Code> Waiting<C> {
         self.first.iter().chain(&self.rest)
     }
 
-    /// The same, for whoever deals with each.
+    /// The same, for whoever deals with each: asks ahead.
     pub(super) fn each(&self) -> impl Iterator<Item = &Entry<C>> {
         let mut soon = self.rest.iter().skip(Self::AHEAD);
         self.iter().inspect(move |_| soon.next().map_or((), |entry| entry.item.ask()))
@@ -155,6 +155,7 @@ impl<C: Code> Waiting<C> {
     /// if it ever does. It begins at its front again, so that few of its cache lines are ever
     /// touched. P10.
     pub(super) fn free(&mut self) {
+        debug_assert!(self.is_empty(), "what waits needs its buffer");
         if self.rest.capacity() > Self::KEPT {
             self.rest = VecDeque::new();
         } else {

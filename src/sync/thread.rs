@@ -26,6 +26,7 @@ pub(crate) use local;
 
 #[cfg(not(any(loom, shuttle)))]
 mod real {
+    use std::sync::LazyLock;
     use std::thread::{Builder, JoinHandle, available_parallelism};
     use std::time::{Duration, Instant};
 
@@ -40,9 +41,12 @@ mod real {
         Builder::new().name(name).spawn(body)
     }
 
-    /// Number of processors this process may use; 1 when the system does not say.
+    /// Number of processors that this process may use, as it was first asked; 1 when the system does
+    /// not say.
     pub(crate) fn cores() -> usize {
-        available_parallelism().map_or(1, usize::from)
+        static CORES: LazyLock<usize> =
+            LazyLock::new(|| available_parallelism().map_or(1, usize::from));
+        *CORES
     }
 
     /// A moment's rest for whoever waits for another thread's next few instructions.

@@ -45,10 +45,11 @@ impl<C: Code> Machine<C> {
         self.settle(cx, &mut next);
         let answer = self.admit_settled(cell, origin, cx, &mut next);
         let plain = self.extra.is_none() && self.armed.is_none();
-        // P3: a victim may have been the head.
+        // A victim may have been the head.
         if !plain || next.settles() || !self.is_behind(cell.message.priority) {
             self.rest(cx, &mut next);
         }
+        debug_assert!(self.balances(), "P4: accepted = settled + pending");
         (next, answer)
     }
 

@@ -1,7 +1,8 @@
 //! The session machine: a pure file tree. No lock, thread, channel or clock: `now` is an argument.
 //!
 //! Every transition first settles what is due (`settle`), then acts, then calls `rest`, the only
-//! place that chooses Idle, Collecting, Ready or Backoff, issues the ticket and arms the timer.
+//! place that chooses Idle, Collecting, Ready or Backoff, issues the ticket and arms the timer. Who
+//! queues up behind others leaves nothing to choose, and is done without it.
 //! What it returns says what the caller must do after unlock.
 
 mod admit;

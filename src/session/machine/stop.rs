@@ -52,7 +52,7 @@ impl<C: Code> Machine<C> {
             }
         }
         let waiting = self.backlog.take_waiting();
-        for entry in waiting.iter() {
+        for entry in waiting.each() {
             self.waiting[entry.priority() as usize] -= 1;
             cleared += 1;
             match &entry.item {
