@@ -206,6 +206,23 @@ fn steering() -> impl Strategy<Value = Vec<Step>> {
         .prop_map(|(steer, step, over)| vec![steer, Step::Take(Which::Live, 1), step, over])
 }
 
+/// A session that is full, in which the oldest gives way: mostly with nothing else in it.
+fn crowded() -> impl Strategy<Value = Vec<Step>> {
+    let head = prop_oneof![
+        Just(Spec::new(Some(Mode::Followup)).lane(1)),
+        Just(Spec::new(Some(Mode::Followup)).priority(Priority::Foreground)),
+        Just(Spec::new(Some(Mode::Followup))),
+    ];
+    let drop = prop_oneof![3 => Just(Drop::Old), 1 => Just(Drop::Summarize)];
+    let claim = any::<prop::sample::Index>().prop_map(Step::Claim);
+    (drop, head, claim).prop_map(|(drop, head, claim)| {
+        let full = [Step::Stop, Step::Turn(Knob::Drop(drop)), Step::Turn(Knob::Cap(2))];
+        let followups = [Step::Submit(head), plain(Mode::Followup), plain(Mode::Followup)];
+        let goes_on = [claim, Step::Turn(Knob::Cap(7))];
+        full.into_iter().chain(followups).chain(goes_on).collect()
+    })
+}
+
 /// Steps that rarely meet by chance, with anything in between.
 fn scene() -> impl Strategy<Value = Vec<Step>> {
     let live = Which::Live;
@@ -229,6 +246,7 @@ fn scene() -> impl Strategy<Value = Vec<Step>> {
         3 => steering(),
         1 => collects,
         1 => fails,
+        1 => crowded(),
     ]
 }
 
