@@ -61,6 +61,7 @@ impl Core {
         self.receive_slow(message)
     }
 
+    /// Apart, so that what has no source and no words is not even copied.
     #[inline(never)]
     fn receive_slow(&self, message: Message) -> Result<Message, Refused> {
         let message = routed(&self.shared, message)?;

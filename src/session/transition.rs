@@ -123,6 +123,7 @@ impl<C: Code> Shared<C> {
         code: &mut Option<C>,
     ) -> Result<Strode, Locked<'s, C>> {
         let mut locked = session.lock();
+        // Once: each look at it asks whether it is awake.
         let machine = &mut *locked.machine;
         if !self.is_quiet() {
             return Err(locked);
@@ -160,6 +161,7 @@ impl<C: Code> Shared<C> {
         origin: impl FnOnce() -> Origin,
     ) -> Result<Landed, NotAdmitted> {
         let mut locked = session.lock();
+        // Once: each look at it asks whether it is awake.
         let machine = &mut *locked.machine;
         let cap = self.closure_cap.load(Ordering::Relaxed);
         if self.is_quiet()
@@ -175,7 +177,8 @@ impl<C: Code> Shared<C> {
         self.admit_weighed(session, locked, code, (lane, priority), hint, origin())
     }
 
-    /// The clock is read only where somebody needs the time.
+    /// The clock is read only where somebody needs the time. Apart, so that the short way does not
+    /// pay for its frame.
     #[inline(never)]
     fn admit_weighed(
         self: &Arc<Self>,

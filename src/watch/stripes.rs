@@ -27,14 +27,11 @@ fn seats() -> usize {
 
 /// One for each seat. There is memory for all that there may be: to find one's own takes no look at
 /// how many there are.
-pub(super) struct BySeat<T> {
-    all: Box<[Padded<T>; SEATS]>,
-    used: usize,
-}
+pub(super) struct BySeat<T>(Box<[Padded<T>; SEATS]>);
 
 impl<T: Default> BySeat<T> {
     pub(super) fn new() -> Self {
-        Self { all: Box::new(std::array::from_fn(|_| Padded::default())), used: seats() }
+        Self(Box::new(std::array::from_fn(|_| Padded::default())))
     }
 }
 
@@ -42,11 +39,11 @@ impl<T> BySeat<T> {
     /// That of whoever has this seat.
     #[inline]
     pub(super) fn of(&self, seat: &Seat) -> &T {
-        &self.all[seat.0 % SEATS].0
+        &self.0[seat.0 % SEATS].0
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.all.iter().take(self.used).map(|Padded(one)| one)
+        self.0.iter().take(seats()).map(|Padded(one)| one)
     }
 }
 

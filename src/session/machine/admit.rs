@@ -44,12 +44,7 @@ impl<C: Code> Machine<C> {
         let mut next = Next::nothing();
         self.settle(cx, &mut next);
         let answer = self.admit_settled(cell, origin, cx, &mut next);
-        let plain = self.extra.is_none() && self.armed.is_none();
-        // A victim may have been the head.
-        if !plain || next.settles() || !self.is_behind(cell.message.priority) {
-            self.rest(cx, &mut next);
-        }
-        debug_assert!(self.balances(), "P4: accepted = settled + pending");
+        self.rest_unless_behind(cell.message.priority, cx, &mut next);
         (next, answer)
     }
 
@@ -284,19 +279,22 @@ impl<C: Code> Machine<C> {
             let number = self.accepted - 1;
             next.effects().notes.push(Note::ClosureAccepted { number, lane, placement, position });
         }
-        if self.phase != Phase::Running && (self.extra.is_some() || !self.is_behind(priority)) {
-            self.rest(cx, &mut next);
-        }
+        self.rest_unless_behind(priority, cx, &mut next);
         (next, Ok(Landed { placement, position, run: None, fallback: None }))
     }
 
-    /// Whether what has just come, of this priority, leaves the phase as it was: behind others of its
-    /// priority it changes neither the head nor the ticket, and a session that runs has nothing to
-    /// choose.
+    /// Comes to rest after an admission. One behind others of its priority changes neither the head
+    /// nor the ticket, and a session that runs has nothing to choose; where that is all, it rests as
+    /// it did before.
     #[inline]
-    fn is_behind(&self, priority: Priority) -> bool {
+    fn rest_unless_behind(&mut self, priority: Priority, cx: &Cx<'_>, next: &mut Next<C>) {
         let others = self.waiting[priority as usize] > 1;
-        self.phase == Phase::Running || (self.phase == Phase::Ready && others)
+        let behind = self.phase == Phase::Running || (self.phase == Phase::Ready && others);
+        // A victim may have been the head.
+        if !behind || self.extra.is_some() || next.settles() {
+            self.rest(cx, next);
+        }
+        debug_assert!(self.balances(), "P4: accepted = settled + pending");
     }
 
     #[inline]

@@ -41,7 +41,7 @@ fn p9_old_drops_the_oldest_of_the_newcomers_route_and_authority() {
 }
 
 #[test]
-fn p3_a_head_that_gives_way_leaves_the_next_with_a_ticket() {
+fn p4_a_head_that_gives_way_leaves_the_next_with_a_ticket() {
     for head in [followup().lane(1), followup().priority(Priority::Foreground)] {
         let mut desk = full(Drop::Old, 3);
         desk.put(&head);
