@@ -63,14 +63,20 @@ impl<C: Code> Machine<C> {
         }
         // P2: what starts out of order is for the long way to count.
         let before = self.started;
-        let due = self.waiting[tag.priority as usize..].iter().any(|n| *n > 0);
         let suits = |entry: &Entry<C>| {
             let in_order = entry.number.wrapping_sub(before) <= u32::MAX / 2;
-            due && in_order && entry.lane == tag.lane && matches!(entry.item, Item::Closure(_))
+            in_order && entry.lane == tag.lane && matches!(entry.item, Item::Closure(_))
         };
+        let later = self.waiting[tag.priority as usize..].iter().all(|n| *n == 0);
+        if later {
+            return if self.backlog.front().is_none() {
+                self.come_to_rest()
+            } else {
+                Err(TheLongWay)
+            };
+        }
         let Some((number, priority)) = self.backlog.pop_closure(code, suits) else {
-            let over = self.backlog.front().is_none();
-            return if over { self.come_to_rest() } else { Err(TheLongWay) };
+            return Err(TheLongWay);
         };
         if let Held::Closure(kept) = &live.held {
             kept.standing().put(Place::Settled);
