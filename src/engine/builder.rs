@@ -151,7 +151,7 @@ impl Builder {
         let shared = &core.shared;
         core.staff.takers.survey(shared);
         shared.doors.all().for_each(|door| core.staff.prime(shared, door));
-        shared.timer.arm(shared.now().plus(SWEEP), What::Sweep);
+        shared.timer.arm(shared.now().plus(SWEEP), What::Sweep(0));
         shared.bus.say(shared.now(), || Event::EngineStarted);
         Ok(Engine { core })
     }

@@ -258,7 +258,7 @@ impl Engine {
         while let Some(at) = shared.timer.earliest().filter(|at| *at <= end) {
             clock.turn(at.since(clock.now()));
             while let Some((at, what)) = shared.timer.pop_due() {
-                sweeps = if matches!(what, What::Sweep) { sweeps + 1 } else { 0 };
+                sweeps = if matches!(what, What::Sweep(_)) { sweeps + 1 } else { 0 };
                 match at.plus(SWEEP_PAUSE).min(end.minus(SWEEP * SWEEP_ROUNDS)) {
                     later if sweeps > SWEEP_ROUNDS && later > at => {
                         sweeps = 0;

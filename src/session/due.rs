@@ -1,5 +1,7 @@
 //! What becomes due: timers of sessions and tokens, chores of others, and the slow sweep of the table.
 
+use std::time::Duration;
+
 use super::entry::Code;
 use super::session::{Session, Sleep};
 use super::shared::Shared;
@@ -15,8 +17,9 @@ pub(crate) enum What<C> {
     Token(Token),
     /// Something of a module above this one.
     Chore(Arc<dyn Chore<C>>),
-    /// One round of the sweep that retires idle sessions and looks for stuck runs.
-    Sweep,
+    /// One round of the sweep that retires idle sessions and looks for stuck runs, from this shard
+    /// of the table on.
+    Sweep(u32),
 }
 
 /// What an upper module has to do at a time. Called on the timer thread, with no lock held: it
@@ -30,16 +33,27 @@ impl<C: Code> Due for What<C> {
         match self {
             Self::Session(session) => session.armed() == at.nanos() + 1,
             Self::Token(token) => token.cancelled().is_none() && token.is_held(),
-            Self::Chore(_) | Self::Sweep => true,
+            Self::Chore(_) | Self::Sweep(_) => true,
         }
     }
 }
 
 /// Between two rounds of the sweep.
-pub(crate) const SWEEP: std::time::Duration = std::time::Duration::from_millis(60);
+pub(crate) const SWEEP: Duration = Duration::from_millis(60);
 
 /// Rounds that take the whole table.
 pub(crate) const SWEEP_ROUNDS: u32 = 16;
+
+/// A round that has taken so long ends with the shard that it is at.
+const ROUND_ENDS: Duration = Duration::from_millis(2);
+
+/// The part of a processor that the sweep takes at most: one in so many.
+const SHARE: u32 = 10;
+
+/// From the beginning of a round, which took so many of all shards and so long, to the next.
+fn pause(done: u32, shards: u32, took: Duration) -> Duration {
+    (SWEEP * SWEEP_ROUNDS * done / shards).max(took * SHARE)
+}
 
 impl<C: Code> Shared<C> {
     /// A due entry of the timer.
@@ -55,31 +69,38 @@ impl<C: Code> Shared<C> {
                 }
             }
             What::Chore(chore) => chore.due(self),
-            What::Sweep => self.sweep_round(now),
+            What::Sweep(from) => self.sweep_round(from, now),
         }
     }
 
-    /// The slow sweep: every round takes a sixteenth of the table, twice a second or so.
-    fn sweep_round(self: &Arc<Self>, now: Moment) {
+    /// The slow sweep: every round takes a sixteenth of the table, and all of them together a second
+    /// or so. Where there are very many sessions a round takes less, and the next comes later: who
+    /// sweeps takes processors from those who work.
+    fn sweep_round(self: &Arc<Self>, from: u32, now: Moment) {
         let shards = Table::<C>::shards();
-        let rounds = SWEEP_ROUNDS as usize;
-        #[allow(clippy::cast_possible_truncation, reason = "the remainder is below 16")]
-        let round = (u128::from(now.nanos()) / SWEEP.as_nanos() % rounds as u128) as usize;
-        for shard in (round..shards).step_by(rounds) {
-            for session in self.table.sweep(shard) {
-                if session.fall_asleep() == Sleep::Not {
-                    self.look_for_stuck(&session, now);
-                }
-            }
+        let most = shards.div_ceil(SWEEP_ROUNDS).min(shards - from);
+        let (mut done, mut took) = (0, Duration::ZERO);
+        while done < most && took < ROUND_ENDS {
+            self.sweep_shard(from + done, now);
+            (done, took) = (done + 1, self.now().since(now));
         }
         // Once in all rounds, so that a disk that is full is not tried all the time. The engine's
         // clock drives it, so that a simulation can be replayed. P11.
-        if round == 0
+        if from == 0
             && let Some(jots) = &self.jots
         {
             jots.again();
         }
-        self.timer.arm(now.plus(SWEEP), What::Sweep);
+        let next = What::Sweep((from + done) % shards);
+        self.timer.arm(now.plus(pause(done, shards, took)), next);
+    }
+
+    fn sweep_shard(self: &Arc<Self>, shard: u32, now: Moment) {
+        for session in self.table.sweep(shard) {
+            if session.fall_asleep() == Sleep::Not {
+                self.look_for_stuck(&session, now);
+            }
+        }
     }
 
     pub(crate) fn look_for_stuck(self: &Arc<Self>, session: &Arc<Session<C>>, now: Moment) {
@@ -88,5 +109,21 @@ impl<C: Code> Shared<C> {
         self.transition(session, now, |machine, cx| {
             (machine.look_for_stuck(knobs.stuck_after, knobs.stop_grace, cx), ())
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sweep_takes_the_table_once_a_second_and_a_tenth_of_the_time_at_most() {
+        let (most, shards) = (16, 256);
+        assert_eq!(pause(most, shards, Duration::ZERO), SWEEP);
+        assert_eq!(pause(most, shards, SWEEP / SHARE), SWEEP);
+        // Few shards, since each has many sessions.
+        let took = ROUND_ENDS * 2;
+        assert_eq!(pause(1, shards, took), took * SHARE);
+        assert_eq!(pause(1, shards, Duration::ZERO), SWEEP / most);
     }
 }

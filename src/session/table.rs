@@ -16,7 +16,7 @@ use crate::sync::{Arc, Hasher, Mutex, Padded, Spread, any_number, hasher, plante
 use crate::time::Clock;
 
 /// A model has one: its sessions meet, and it has fewer states.
-const SHARDS: usize = if cfg!(any(loom, shuttle)) { 1 } else { 256 };
+const SHARDS: u32 = if cfg!(any(loom, shuttle)) { 1 } else { 256 };
 /// Entries that each insert looks at, to retire them.
 const LOOKS: usize = 2;
 /// So many a shard stay, idle or not: most keys come again, and the sweep takes the rest. None in
@@ -122,10 +122,10 @@ impl<C: Code> Table<C> {
     }
 
     /// Retires the idle sessions of one shard and shrinks it; answers those that stay.
-    pub(crate) fn sweep(&self, shard: usize) -> Vec<Arc<Session<C>>> {
+    pub(crate) fn sweep(&self, shard: u32) -> Vec<Arc<Session<C>>> {
         let mut retired = Vec::new();
         let mut stay = Vec::new();
-        let mut guard = self.shards[shard % SHARDS].0.lock();
+        let mut guard = self.shards[shard as usize].0.lock();
         let shard = &mut *guard;
         for session in shard.sessions.extract_if(|s| nobody_holds(s) || planted!(RetiresTooEarly)) {
             retired.push(session);
@@ -138,7 +138,7 @@ impl<C: Code> Table<C> {
         stay
     }
 
-    pub(crate) fn shards() -> usize {
+    pub(crate) fn shards() -> u32 {
         SHARDS
     }
 
@@ -154,7 +154,7 @@ impl<C: Code> Table<C> {
 
 fn shard_of(hash: u64) -> usize {
     // The table inside uses the low and the top bits.
-    (hash >> 40) as usize % SHARDS
+    (hash >> 40) as usize % SHARDS as usize
 }
 
 /// Whether the table has the last reference. P1: who finds that out sees all that the last holder
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(table.len(), 1);
         assert!(Arc::ptr_eq(&kept, &table.session("kept")));
         let room = table.room();
-        assert!(room < 32 * SHARDS, "the table's memory comes back: room for {room}");
+        assert!(room < 32 * SHARDS as usize, "the table's memory comes back: room for {room}");
     }
 
     #[test]
