@@ -127,7 +127,7 @@ impl Core {
         for door in shared.doors.all() {
             // Misfits only: every session has been cleared.
             while door.gate.take_ticket() == Found::Ticket {
-                drop(door.ready.take(|| (shared.now(), Duration::ZERO)));
+                drop(door.ready.take(None, || (shared.now(), Duration::ZERO)));
             }
             door.gate.ring_all();
         }

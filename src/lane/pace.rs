@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::session::HANDFUL;
 use crate::time::Moment;
 
 /// What a worker does between two slices.
@@ -35,6 +36,8 @@ pub(super) struct Pace {
     /// Spans that must be short of runs until it is the others' turn; and how many were.
     patience: u32,
     short: u32,
+    /// Tickets that it may take at once: some if its last span was quick.
+    pub(super) handful: u32,
 }
 
 impl Pace {
@@ -69,6 +72,7 @@ impl Pace {
             after: Turn::Mine,
             patience: 1,
             short: 0,
+            handful: 1,
         }
     }
 
@@ -93,7 +97,9 @@ impl Pace {
         } else if after == Turn::Others {
             self.patience = (self.patience * 2).min(Self::MOST);
         }
-        if took >= Self::QUICK * Self::SPAN || weight >= Self::RUNS * Self::SPAN {
+        let quick = took < Self::QUICK * Self::SPAN;
+        self.handful = if quick && weight < Self::RUNS * Self::SPAN { HANDFUL } else { 1 };
+        if !quick || weight >= Self::RUNS * Self::SPAN {
             self.short = 0;
             return Turn::Mine;
         }
@@ -172,6 +178,19 @@ mod tests {
             assert_eq!(worker.works(8, enough, FAST), 0);
             assert!(worker.works(64, 1, FAST) < 8, "one for each session is few all the same");
         }
+    }
+
+    #[test]
+    fn a_worker_takes_tickets_together_while_its_runs_are_quick_and_few_a_ticket() {
+        let mut worker = Worker::new();
+        let mut handful = |runs: u32, each: Duration| {
+            worker.works(1, runs, each);
+            worker.pace.handful
+        };
+        assert_eq!(handful(1, FAST), HANDFUL);
+        assert_eq!(handful(1, Pace::QUICK), 1, "slow runs would keep others waiting");
+        assert_eq!(handful(Pace::RUNS - 1, FAST), HANDFUL);
+        assert_eq!(handful(Pace::RUNS, FAST), 1, "tickets are a small part of the cost");
     }
 
     #[test]

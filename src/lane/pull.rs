@@ -40,7 +40,8 @@ impl Port {
     fn redeem(self: &Arc<Self>, door: &Arc<Door<Closure>>, mut seat: Seat) -> Pulled {
         let id = RunId::new(self.shared.draw_run_ids(1).start);
         let ear = self.expect(id);
-        let Redeemed { session, now, started, .. } = redeem(&self.shared, door, id, Some(ear));
+        let Redeemed { session, now, started, .. } =
+            redeem(&self.shared, door, id, None, Some(ear));
         let Some(started) = started else {
             self.free(door, SlotState::Held);
             self.forget(id);

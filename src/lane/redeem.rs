@@ -2,7 +2,7 @@
 
 use crate::model::RunId;
 use crate::run::{Closure, Session, Shared};
-use crate::session::{Door, Started, Tag, Ticket, Ticketed, Watch};
+use crate::session::{Door, Grasp, Started, Tag, Ticket, Ticketed, Watch};
 use crate::sync::Arc;
 use crate::time::Moment;
 
@@ -21,10 +21,11 @@ pub(super) fn redeem(
     shared: &Arc<Shared>,
     door: &Arc<Door<Closure>>,
     id: RunId,
+    grasp: Option<Grasp>,
     watch: Option<Arc<dyn Watch>>,
 ) -> Redeemed {
     let ageing = || (shared.now(), shared.config().engine.ageing);
-    let (priority, ticket) = door.ready.take(ageing);
+    let (priority, ticket) = door.ready.take(grasp, ageing);
     let now = shared.now();
     door.leaves(&ticket);
     let Ticket { session, issued } = ticket;

@@ -128,7 +128,10 @@ impl Worker {
     /// Redeems the ticket that the gate has promised: discards a misfit, or runs a slice.
     fn take_ticket(&mut self) -> Slot {
         let id = self.ids.next(&self.shared);
-        let Redeemed { session, ticket, now, started } = redeem(&self.shared, &self.door, id, None);
+        let seat = self.seat.as_ref();
+        let grasp = seat.and_then(|seat| self.door.grasp(seat.number(), self.pace.handful));
+        let Redeemed { session, ticket, now, started } =
+            redeem(&self.shared, &self.door, id, grasp, None);
         if started.is_none() {
             return Slot::Mine(Turn::Mine);
         }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::entry::Code;
 use super::gate::Gate;
+use super::hands::{Grasp, SHARE};
 use super::live::Inbox;
 use super::next::Tag;
 use super::ready::{Ready, Ticket};
@@ -87,7 +89,7 @@ fn deadline_of(lane: &Lane) -> u64 {
     lane.deadline.map_or(0, |deadline| nanos(deadline).max(1))
 }
 
-impl<C> Door<C> {
+impl<C: Code> Door<C> {
     fn new(id: LaneId, name: Arc<str>, settings: Lane) -> Self {
         let setting = Setting { concurrency: settings.concurrency, paused: Paused::No };
         Self {
@@ -218,6 +220,20 @@ impl<C> Door<C> {
         self.ready.put(tag.priority, ticket);
     }
 
+    /// How somebody with this hand takes its next tickets, of which `most` could go at once: together
+    /// where far more wait. One by one, in their order, where only one run executes at a time, and
+    /// while closures wait that have no key.
+    #[inline]
+    pub(crate) fn grasp(&self, hand: usize, most: u32) -> Option<Grasp> {
+        if most <= 1 {
+            return None;
+        }
+        let word = self.gate.word();
+        let most = most.min(word.tickets / SHARE);
+        let in_order = word.cap <= 1 || self.keyless.load(Ordering::SeqCst) > 0;
+        (most > 1 && !in_order).then_some(Grasp { hand, most })
+    }
+
     /// A ticket has left the lane, for a run or for nothing.
     pub(crate) fn leaves(&self, ticket: &Ticket<C>) {
         if ticket.session.key.is_empty() {
@@ -233,7 +249,7 @@ pub(crate) struct Doors<C> {
     names: RwLock<HashMap<Arc<str>, LaneId>>,
 }
 
-impl<C> Doors<C> {
+impl<C: Code> Doors<C> {
     pub(crate) fn new() -> Self {
         let doors = (0..LANES_MAX).map(|_| OnceLock::new()).collect();
         Self { doors, names: RwLock::new(HashMap::new()) }
@@ -295,7 +311,27 @@ impl<C> Doors<C> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(not(any(loom, shuttle)))]
+    use super::super::hands::HANDFUL;
     use super::*;
+
+    #[test]
+    #[cfg(not(any(loom, shuttle)))]
+    fn tickets_are_taken_together_where_far_more_wait_and_their_order_is_nobodys_concern() {
+        let door: Door<u64> = Door::new(LaneId(0), "main".into(), Lane::new(2));
+        let most = || door.grasp(3, HANDFUL).map(|grasp| (grasp.hand, grasp.most));
+        (1..2 * SHARE).for_each(|_| _ = door.gate.arrive());
+        assert_eq!(most(), None, "few wait");
+        let _ = door.gate.arrive();
+        assert_eq!((most(), door.grasp(3, 1).is_none()), (Some((3, 2)), true));
+        (0..2 * HANDFUL * SHARE).for_each(|_| _ = door.gate.arrive());
+        assert_eq!(most(), Some((3, HANDFUL)));
+        door.keyless.store(1, Ordering::SeqCst);
+        assert_eq!(most(), None, "closures without a key start in their order");
+        door.keyless.store(0, Ordering::SeqCst);
+        door.set_concurrency(Concurrency::Limit(1));
+        assert_eq!(most(), None, "and so do all sessions of a lane with one slot");
+    }
 
     #[test]
     fn an_unknown_lane_is_an_error_that_lists_the_lanes() {

@@ -8,6 +8,7 @@ mod due;
 mod entry;
 mod envelope;
 mod gate;
+mod hands;
 mod hint;
 mod hooks;
 mod issue;
@@ -52,6 +53,7 @@ pub(crate) use entry::{Code, Kept, ask_for_shared};
 #[cfg(all(test, loom))]
 pub(crate) use gate::{Call, Gate};
 pub(crate) use gate::{Found, Goes, Owed, Woken};
+pub(crate) use hands::{Grasp, HANDFUL};
 pub(crate) use hint::Hint;
 pub(crate) use hooks::Hooks;
 #[cfg(feature = "journal")]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::entry::Code;
+use super::hands::{Grasp, Hands};
 use super::session::Session;
 use crate::model::Priority;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -22,6 +24,8 @@ pub(crate) struct Ticket<C> {
 pub(crate) struct Ready<C> {
     foreground: (Sender<Ticket<C>>, Receiver<Ticket<C>>),
     normal: (Sender<Ticket<C>>, Receiver<Ticket<C>>),
+    /// Normal tickets that workers have taken together.
+    hands: Hands<C>,
     background: (Sender<Ticket<C>>, Receiver<Ticket<C>>),
     /// The background ticket that is looked at to see its age. Touched only while there is one.
     head: Mutex<Option<Ticket<C>>>,
@@ -29,11 +33,12 @@ pub(crate) struct Ready<C> {
     in_background: AtomicU32,
 }
 
-impl<C> Ready<C> {
+impl<C: Code> Ready<C> {
     pub(super) fn new() -> Self {
         Self {
             foreground: unbounded(),
             normal: unbounded(),
+            hands: Hands::new(),
             background: unbounded(),
             head: Mutex::new(None),
             in_background: AtomicU32::new(0),
@@ -54,7 +59,11 @@ impl<C> Ready<C> {
     }
 
     /// The ticket that goes next: foreground, aged background, normal, background.
-    fn try_take(&self, ageing: impl Fn() -> (Moment, Duration)) -> Option<(Priority, Ticket<C>)> {
+    fn try_take(
+        &self,
+        grasp: Option<Grasp>,
+        ageing: impl Fn() -> (Moment, Duration),
+    ) -> Option<(Priority, Ticket<C>)> {
         // Nearly always nothing is there, and looking costs a tenth of trying.
         if !self.foreground.1.is_empty()
             && let Ok(ticket) = self.foreground.1.try_recv()
@@ -65,11 +74,27 @@ impl<C> Ready<C> {
         if background && let Some(ticket) = self.take_background(Some(ageing())) {
             return Some((Priority::Background, ticket));
         }
-        if let Ok(ticket) = self.normal.1.try_recv() {
+        if let Some(ticket) = self.take_normal(grasp) {
             return Some((Priority::Normal, ticket));
         }
         let ticket = if background { self.take_background(None) } else { None };
         ticket.map(|ticket| (Priority::Background, ticket))
+    }
+
+    /// The oldest normal ticket, but for handfuls that are in others' hands: only who takes no handful
+    /// looks there first. P8: what is in the hand of a worker that is kept goes before what is in the
+    /// channel, at the latest when everybody else has had two handfuls.
+    fn take_normal(&self, grasp: Option<Grasp>) -> Option<Ticket<C>> {
+        let one = || self.normal.1.try_recv().ok();
+        let Some(Grasp { hand, most }) = grasp else {
+            return self.hands.any().or_else(one);
+        };
+        if let Some(ticket) = self.hands.next(hand).or_else(|| self.hands.overdue()) {
+            return Some(ticket);
+        }
+        let Some(ticket) = one() else { return self.hands.any() };
+        self.hands.fill(hand, (1..most).map_while(|_| one()));
+        Some(ticket)
     }
 
     /// The oldest background ticket; with an age, only if it has waited that long.
@@ -110,9 +135,13 @@ impl<C> Ready<C> {
     /// and its take, so that a scan can miss; there are never more promises than tickets.
     /// `ageing` says what time it is and how long a background ticket waits: it is asked only
     /// while there is one.
-    pub(crate) fn take(&self, ageing: impl Fn() -> (Moment, Duration)) -> (Priority, Ticket<C>) {
+    pub(crate) fn take(
+        &self,
+        grasp: Option<Grasp>,
+        ageing: impl Fn() -> (Moment, Duration),
+    ) -> (Priority, Ticket<C>) {
         loop {
-            if let Some(taken) = self.try_take(&ageing) {
+            if let Some(taken) = self.try_take(grasp, &ageing) {
                 return taken;
             }
             thread::spin();
@@ -130,7 +159,7 @@ mod tests {
     }
 
     fn order(ready: &Ready<u64>, n: usize, now: u64) -> Vec<(Priority, u64)> {
-        let take = || ready.take(|| (Moment::from_nanos(now), Duration::from_nanos(30)));
+        let take = || ready.take(None, || (Moment::from_nanos(now), Duration::from_nanos(30)));
         (0..n).map(|_| take()).map(|(p, t)| (p, t.issued.map_or(0, Moment::nanos))).collect()
     }
 
@@ -142,6 +171,23 @@ mod tests {
         ready.put(Priority::Foreground, ticket(3));
         let got: Vec<_> = order(&ready, 3, 10).into_iter().map(|(_, at)| at).collect();
         assert_eq!(got, [3, 2, 1]);
+    }
+
+    #[test]
+    fn p8_who_takes_handfuls_and_who_does_not_both_find_what_others_have_in_hand() {
+        let ready = Ready::new();
+        (0..8).for_each(|at| ready.put(Priority::Normal, ticket(at)));
+        let take = |grasp: Option<Grasp>| {
+            let (_, ticket) = ready.take(grasp, || (Moment::START, Duration::ZERO));
+            ticket.issued.map(Moment::nanos)
+        };
+        let hand = |hand| Some(Grasp { hand, most: 4 });
+        assert_eq!([hand(0), hand(1), hand(0)].map(take), [0, 4, 1].map(Some));
+        assert_eq!([None; 2].map(take), [2, 3].map(Some), "the oldest first");
+        assert_eq!([hand(0); 3].map(take), [5, 6, 7].map(Some), "another's: there is nothing else");
+        ready.put(Priority::Normal, ticket(8));
+        ready.put(Priority::Foreground, ticket(9));
+        assert_eq!([hand(0); 2].map(take), [9, 8].map(Some));
     }
 
     #[test]

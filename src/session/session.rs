@@ -2,11 +2,12 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::entry::Code;
+use super::entry::{Code, ask_for};
 use super::hint::Hint;
 use super::machine::{Books, Machine};
 use crate::model::RunId;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::tally::AtomicUsize;
 use crate::sync::{Arc, Mutex, MutexGuard, lock_hot};
 use crate::time::Moment;
 
@@ -30,6 +31,9 @@ pub(crate) struct Session<C> {
     pub(crate) hint: Hint,
     /// Never reused: the first half of made-up message ids.
     pub(crate) serial: u64,
+    /// Where its machine lies, or lay: to ask for it. Written under the lock, read by whoever is about
+    /// to lock.
+    machine: AtomicUsize,
 }
 
 /// Whether a session has nothing but its books.
@@ -57,6 +61,7 @@ impl<C: Code> Session<C> {
             signal: AtomicU64::new(0),
             armed: AtomicU64::new(0),
             executing: AtomicU64::new(0),
+            machine: AtomicUsize::new(0),
         }
     }
 
@@ -92,7 +97,18 @@ impl<C: Code> Session<C> {
     #[cold]
     fn wake(&self, body: &mut Body<C>) {
         // Serial numbers begin with 1.
-        body.awake = Some(Box::new(Machine::wake(self.serial.wrapping_sub(1), body.asleep)));
+        let machine = Box::new(Machine::wake(self.serial.wrapping_sub(1), body.asleep));
+        self.machine.store((&raw const *machine).addr(), Ordering::Relaxed);
+        body.awake = Some(machine);
+    }
+
+    /// Asks for the machine, of which somebody is about to start a run.
+    #[inline]
+    pub(super) fn ask_machine(&self) {
+        let machine = self.machine.load(Ordering::Relaxed);
+        if machine != 0 {
+            ask_for::<C>(std::ptr::without_provenance(machine), size_of::<Machine<C>>());
+        }
     }
 
     /// Whether this is the session of `key`, to which something is about to come: what that will
@@ -236,6 +252,6 @@ mod tests {
 
     #[test]
     fn p10_an_idle_session_is_small() {
-        assert!(size_of::<Session<Box<dyn FnOnce()>>>() <= 96);
+        assert!(size_of::<Session<Box<dyn FnOnce()>>>() <= 104);
     }
 }

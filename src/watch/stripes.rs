@@ -56,6 +56,12 @@ pub(super) fn stripe(of: usize) -> usize {
 /// The place of one thread, for as long as it keeps it.
 pub(crate) struct Seat(usize);
 
+impl Seat {
+    pub(crate) fn number(&self) -> usize {
+        self.0
+    }
+}
+
 /// Who sits where.
 pub(crate) struct Seats {
     /// A bit for each seat that is taken.

@@ -1,12 +1,13 @@
 //! P3: who goes first in a lane: foreground, an aged background, normal, background; a run that
 //! waited before any of them; and no session for ever.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use laneq::{Concurrency, Config, Message, Mode, Priority};
+use laneq::{Concurrency, Config, Engine, Message, Mode, Priority, Run};
 
-use super::support::{Bench, Stop, bench_with, lane, until, waits};
+use super::support::{Bench, LONG, Stop, bench_with, lane, until, waits};
 
 fn paused() -> Bench {
     bench_with(Config::default().with_lane("main", 0))
@@ -30,6 +31,31 @@ fn p3_foreground_goes_before_normal_and_normal_before_background() {
     one_slot(&bench);
     ["f", "n", "b"].into_iter().for_each(|text| bench.gate.pass(text));
     bench.finish();
+}
+
+/// Where many tickets wait, workers that are quick take some of them together.
+#[test]
+fn p8_a_worker_that_is_kept_by_a_run_keeps_no_other_session_waiting() {
+    const OTHERS: u32 = 4_000;
+    let engine = Engine::builder(Config::default().with_lane("main", 2)).start().expect("starts");
+    engine.pause("main").expect("a lane of ours");
+    let (left, stop) = (Arc::new(AtomicU32::new(OTHERS)), Stop::default());
+    for number in 0..OTHERS {
+        if number == OTHERS / 2 {
+            let hold = stop.hold();
+            engine.fire("main", "kept", move |_| hold()).expect("there is room");
+        }
+        let left = Arc::clone(&left);
+        let code = move |_: &Run| {
+            left.fetch_sub(1, Ordering::SeqCst);
+        };
+        engine.fire("main", &number.to_string(), code).expect("there is room");
+    }
+    engine.resume("main").expect("a lane of ours");
+    stop.arrived();
+    until("all others run", || left.load(Ordering::SeqCst) == 0);
+    stop.open();
+    assert!(engine.close(LONG).is_ok());
 }
 
 /// Rows of `FAILURES.md`: C32.

@@ -42,6 +42,7 @@ scenes! {
     flows::p4_timer_meets_claim
     waits::p3_resize_meets_claim
     waits::p8_lending_meets_the_cap
+    waits::p8_a_handful_meets_a_kept_worker
     waits::p4_ports_meet_submit
     waits::p4_events_tell_every_fate_once
     mix::p4_everything_meets_everything

@@ -33,6 +33,11 @@ fn a_resumer_that_asks_too_late_is_found() {
 }
 
 #[test]
+fn a_handful_that_nobody_else_finds_is_found() {
+    finds(Bug::KeptHands, waits::p8_a_handful_meets_a_kept_worker);
+}
+
+#[test]
 fn a_session_that_retires_too_early_is_found() {
     finds(Bug::RetiresTooEarly, flows::p10_retirement_meets_arrival);
 }

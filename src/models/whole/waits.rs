@@ -1,6 +1,8 @@
 //! Races of slots, waits, ports and observers.
 
 use super::stage::{EVER, Stage, config, join};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::oneshot::Latch;
 use crate::sync::unseen::Mutex;
 use crate::sync::{Arc, thread};
 use crate::{Concurrency, Event, Fate, Message, Notice, Observer, Record};
@@ -61,6 +63,50 @@ pub(super) fn p8_lending_meets_the_cap() {
     });
     join([producer("a"), producer("b"), resizes]);
     stage.all_settle();
+    stage.finish();
+}
+
+/// A worker is kept by a run, and has taken other tickets together with that of the run: another worker
+/// runs them, or the one that is kept would wait for ever.
+pub(super) fn p8_a_handful_meets_a_kept_worker() {
+    const OTHERS: [&str; 5] = ["a", "b", "c", "d", "e"];
+    let stage = Stage::new(config(&[("main", 2)]));
+    let (left, free) = (Arc::new(AtomicU64::new(OTHERS.len() as u64)), Arc::new(Latch::default()));
+    let done = Arc::new(Latch::default());
+    stage.engine.pause("main").expect("a lane of ours");
+    let fire = |key: &str, code: Box<dyn FnOnce() + Send>| {
+        let book = Arc::clone(&stage.book);
+        let ran = stage.engine.fire("main", key, move |run| {
+            drop(book.enter(run));
+            code();
+        });
+        assert!(ran.is_ok(), "there is room");
+        stage.book.fired();
+    };
+    // Behind the first two: whoever has had a quick slice takes tickets together.
+    for (idx, key) in OTHERS.into_iter().enumerate() {
+        if idx == 2 {
+            let (free, done) = (Arc::clone(&free), Arc::clone(&done));
+            fire(
+                "kept",
+                Box::new(move || {
+                    let _ = free.wait_until(None);
+                    done.set();
+                }),
+            );
+        }
+        let (left, free) = (Arc::clone(&left), Arc::clone(&free));
+        fire(
+            key,
+            Box::new(move || {
+                if left.fetch_sub(1, Ordering::SeqCst) == 1 {
+                    free.set();
+                }
+            }),
+        );
+    }
+    stage.engine.resume("main").expect("a lane of ours");
+    let _ = done.wait_until(None);
     stage.finish();
 }
 

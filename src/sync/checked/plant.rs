@@ -25,6 +25,8 @@ pub(crate) enum Bug {
     MovesUnsaid,
     /// A drain shuts the door, and does not look who is still inside.
     DrainsUnseen,
+    /// Tickets in the hand of a worker are nobody else's.
+    KeptHands,
 }
 
 thread_local! {
