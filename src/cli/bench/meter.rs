@@ -18,11 +18,16 @@ struct Place {
     count: AtomicU32,
 }
 
+/// Apart from what every run reads.
+#[repr(align(64))]
+struct Left(AtomicU32);
+
 /// The per-key order check and the count.
 pub(super) struct Meter {
     next: Vec<Place>,
     each: u32,
-    left: AtomicU32,
+    /// Sessions that have not run all that they are to: written once for each.
+    left: Left,
     violations: AtomicU64,
     done: Mutex<bool>,
     changed: Condvar,
@@ -35,7 +40,7 @@ impl Meter {
         Box::leak(Box::new(Self {
             next: (0..sessions).map(|_| Place::default()).collect(),
             each,
-            left: AtomicU32::new(sessions),
+            left: Left(AtomicU32::new(sessions)),
             violations: AtomicU64::new(0),
             done: Mutex::new(false),
             changed: Condvar::new(),
@@ -52,7 +57,7 @@ impl Meter {
         }
         place.next.store(number + 1, Ordering::Relaxed);
         let count = place.count.fetch_add(1, Ordering::Relaxed) + 1;
-        if count == self.each && self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if count == self.each && self.left.0.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.finish();
         }
     }

@@ -328,7 +328,7 @@ impl<C: Code> Machine<C> {
     pub(super) fn time_next(&mut self, admitted: Moment) {
         #[allow(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let number = self.accepted as u32;
-        self.sample = Some(super::Sample { number, admitted });
+        (self.timed, self.timed_from) = (number, Some(admitted));
     }
 
     /// The last place in the backlog; answers where the next one will lie.
@@ -370,11 +370,11 @@ impl<C: Code> Machine<C> {
     #[inline]
     fn is_timed(&self, code: &C) -> bool {
         let alone = self.phase == Phase::Idle && code.standing().is_some();
-        self.is_drawn() || (alone && self.sample.is_none())
+        self.is_drawn() || (alone && self.timed_from.is_none())
     }
 
     #[inline]
     pub(super) fn is_drawn(&self) -> bool {
-        self.accepted % u64::from(LOTS) == u64::from(self.lot) && self.sample.is_none()
+        self.accepted % u64::from(LOTS) == u64::from(self.lot) && self.timed_from.is_none()
     }
 }

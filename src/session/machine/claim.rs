@@ -171,7 +171,7 @@ impl<C: Code> Machine<C> {
     /// When this closure was admitted, if it is the one that is timed.
     #[inline]
     pub(super) fn admission_of(&mut self, number: u32) -> Option<Moment> {
-        self.sample.take_if(|sample| sample.number == number).map(|sample| sample.admitted)
+        if self.timed == number { self.timed_from.take() } else { None }
     }
 
     fn start_messages(

@@ -149,13 +149,6 @@ impl Tickets {
 /// One fire-and-forget closure in so many is timed.
 const LOTS: u8 = 16;
 
-/// A timed one: its number and its admission.
-#[derive(Clone, Copy)]
-struct Sample {
-    number: u32,
-    admitted: Moment,
-}
-
 /// All state of one session.
 ///
 /// In the order of who touches it: the admission of a closure behind others the first 64 bytes,
@@ -174,10 +167,13 @@ pub(crate) struct Machine<C> {
     backlog: Backlog<C>,
     /// The last admission number that started, for the sentinel of P2.
     started: u32,
+    /// The number of the closure that is timed, while there is one.
+    timed: u32,
     live: Option<Live<C>>,
     /// All that have their fate. P4: accepted = settled + pending.
     settled: u64,
-    sample: Option<Sample>,
+    /// When the closure that is timed was admitted.
+    timed_from: Option<Moment>,
     tickets: Tickets,
     /// The live timer entry.
     armed: Option<Moment>,
@@ -212,7 +208,8 @@ impl<C: Code> Machine<C> {
             waiting: [0; 3],
             started,
             armed: None,
-            sample: None,
+            timed: 0,
+            timed_from: None,
         }
     }
 

@@ -76,8 +76,8 @@ impl<C: Code> Machine<C> {
         fate: Fate,
     ) {
         self.settled += 1;
-        // Else its sample would keep every later closure from being timed.
-        self.sample.take_if(|sample| sample.number == number);
+        // Else it would keep every later closure from being timed.
+        let _ = self.admission_of(number);
         if let Some(standing) = code.standing() {
             standing.put(Place::Settled);
         }

@@ -318,7 +318,7 @@ impl Life {
         let m = &self.machine;
         let counts =
             (m.accepted, m.settled, m.pending(), m.backlog.closures(), m.waiting, m.started);
-        let sample = m.sample.map(|sample| (sample.number, sample.admitted));
+        let sample = m.timed_from.map(|admitted| (m.timed, admitted));
         let live = m.live.as_ref().map(|live| (live.id, live.number, live.started, live.attempt));
         let state = m.live.as_ref().map(|live| (live.stop, live.waits, live.slot));
         let places: Vec<_> = self.standings.iter().map(|(s, _)| (s.place(), s.number())).collect();

@@ -157,7 +157,7 @@ fn each_session_times_its_first_closure_in_one_lot_of_sixteen() {
     let timed = |lot: &u64| {
         let mut machine = Machine::<Fired>::new(*lot);
         assert!(desk.fire_into(&mut machine).ticket.is_some());
-        machine.sample.is_some()
+        machine.timed_from.is_some()
     };
     assert_eq!((0..64).filter(timed).collect::<Vec<_>>(), [0, 16, 32, 48]);
 }
@@ -167,9 +167,9 @@ fn each_session_times_its_first_closure_in_one_lot_of_sixteen() {
 fn a_timed_closure_that_is_withdrawn_gives_its_sample_back() {
     let desk = Desk::new();
     let mut machine = Machine::<Fired>::new(0);
-    assert!(desk.fire_into(&mut machine).ticket.is_some() && machine.sample.is_some());
+    assert!(desk.fire_into(&mut machine).ticket.is_some() && machine.timed_from.is_some());
     let (_, halted) = machine.stop(&desk.world.cx());
-    assert_eq!((halted.withdrawn, machine.sample.is_none()), (1, true));
+    assert_eq!((halted.withdrawn, machine.timed_from.is_none()), (1, true));
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_timed_closure_with_a_receipt_that_is_withdrawn_gives_its_sample_back() {
     let (origin, priority) = (Origin::Outside, Priority::Normal);
     let (next, landed) =
         machine.admit_closure(&mut job, LaneId(0), priority, origin, &desk.world.cx());
-    assert!(landed.is_ok() && next.ticket.is_some() && machine.sample.is_some());
+    assert!(landed.is_ok() && next.ticket.is_some() && machine.timed_from.is_some());
     let (_, answer) = machine.withdraw_closure(&standing, priority, &desk.world.cx());
-    assert_eq!((answer, machine.sample.is_none()), (Withdrawn::Withdrawn, true));
+    assert_eq!((answer, machine.timed_from.is_none()), (Withdrawn::Withdrawn, true));
 }

@@ -184,7 +184,7 @@ fn a_closure_with_a_receipt_is_timed_where_it_meets_no_other() {
     let desk = Desk::new();
     let (_, landed) =
         machine.admit_closure(&mut Some(job()), LaneId(0), priority, origin, &desk.world.cx());
-    assert!(landed.is_ok() && machine.sample.take().is_some());
+    assert!(landed.is_ok() && machine.timed_from.take().is_some());
     machine.accepted = 2;
     assert!(!machine.wants_clock(&job()), "another waits before it");
 }
