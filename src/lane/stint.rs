@@ -60,8 +60,9 @@ pub(super) struct Stint<'a> {
     pub(super) runs: u32,
     /// What they count for beyond one closure each.
     extra: u32,
-    /// When its lane was seen to have room, by the gate's count.
-    seen: Option<u32>,
+    /// When its lane was seen to have room, by the gate's count: from slice to slice, so that few look
+    /// at the word, which all workers write.
+    seen: &'a mut Option<u32>,
 }
 
 impl<'a> Stint<'a> {
@@ -70,9 +71,10 @@ impl<'a> Stint<'a> {
         shared: &'a Shared,
         door: &'a Door<Closure>,
         ids: &'a mut RunIds,
+        seen: &'a mut Option<u32>,
         begun: Moment,
     ) -> Self {
-        Self { ticket, shared, door, ids, begun, runs: 1, extra: 0, seen: None }
+        Self { ticket, shared, door, ids, begun, runs: 1, extra: 0, seen }
     }
 
     /// The right to go on with one more run, if there is one; it goes to `next`.
@@ -84,7 +86,7 @@ impl<'a> Stint<'a> {
     ) -> Option<Slice<'s, Closure>> {
         let goes_on = self.runs < SLICE_RUNS
             && now.since(self.begun) < SLICE_TIME
-            && self.door.gate.goes_on(&mut self.seen) == Goes::On;
+            && self.door.gate.goes_on(self.seen) == Goes::On;
         goes_on.then(|| Slice {
             ticket: self.ticket,
             run: self.ids.next(self.shared),

@@ -30,6 +30,8 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) door: Arc<Door<Closure>>,
     ids: RunIds,
+    /// When its lane was seen to have room.
+    seen: Option<u32>,
     /// Where it counts alone, if there was a seat.
     seat: Option<Seat>,
     /// What every run of this worker owns, between two slices: handed on, since the reference
@@ -41,7 +43,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(staff: Arc<Staff>, shared: Arc<Shared>, door: Arc<Door<Closure>>) -> Self {
         let (ids, pace) = (RunIds::new(), Pace::new());
-        Self { staff, shared, door, ids, seat: None, home: None, pace }
+        Self { staff, shared, door, ids, seen: None, seat: None, home: None, pace }
     }
 
     pub(super) fn last_run(&self) -> Option<RunId> {
@@ -164,8 +166,8 @@ impl Worker {
         ticket: &Ticketed,
         begun: Moment,
     ) -> Slot {
-        let Self { staff, shared, door, ids, seat, .. } = self;
-        let mut stint = Stint::new(ticket, shared, door, ids, begun);
+        let Self { staff, shared, door, ids, seen, seat, .. } = self;
+        let mut stint = Stint::new(ticket, shared, door, ids, seen, begun);
         let mut execution = Execution::new(staff, shared, door, begun).seated(seat.as_ref());
         while place.is_some() {
             match execution.run(run, &mut place, Some(&mut stint)) {
