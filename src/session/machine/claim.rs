@@ -269,8 +269,8 @@ impl<C: Code> Machine<C> {
     ) {
         let (started, slot) = (cx.now, SlotState::Held);
         let (stop, waits) = (None, 0);
-        self.live =
-            Some(Live { id, lane, held, started, stop, inbox, slot, waits, number, attempt });
+        let live = Live { id, lane, held, started, stop, inbox, slot, waits, number, attempt };
+        self.live = Some(Box::new(live));
         self.phase = Phase::Running;
     }
 

@@ -169,7 +169,9 @@ pub(crate) struct Machine<C> {
     started: u32,
     /// The number of the closure that is timed, while there is one.
     timed: u32,
-    live: Option<Live<C>>,
+    /// Apart: of all sessions with something to do hardly any run at the same time, and whoever runs
+    /// them one after the other has it in the same place.
+    live: Option<Box<Live<C>>>,
     /// All that have their fate. P4: accepted = settled + pending.
     settled: u64,
     /// When the closure that is timed was admitted.
@@ -232,7 +234,7 @@ impl<C: Code> Machine<C> {
     }
 
     pub(crate) fn live(&self) -> Option<&Live<C>> {
-        self.live.as_ref()
+        self.live.as_deref()
     }
 
     pub(crate) fn companions(&mut self) -> &mut Companions {

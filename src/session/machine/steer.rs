@@ -339,7 +339,7 @@ impl<C: Code> Machine<C> {
     }
 
     fn live_of(&mut self, run: RunId) -> Result<&mut crate::session::live::Live<C>, Error> {
-        self.live.as_mut().filter(|live| live.id == run).ok_or(Error::Stale(run))
+        self.live.as_deref_mut().filter(|live| live.id == run).ok_or(Error::Stale(run))
     }
 
     /// A wait begins: the run lends its slot with the first. Answers what it held before.

@@ -104,7 +104,7 @@ impl<C: Code> Machine<C> {
         if self.armed.is_some() {
             return Err(TheLongWay);
         }
-        if let Some(Live { held: Held::Closure(kept), .. }) = &self.live {
+        if let Some(Live { held: Held::Closure(kept), .. }) = self.live.as_deref() {
             kept.standing().put(Place::Settled);
         }
         self.live = None;
