@@ -83,6 +83,10 @@ impl Pace {
         self.slices += 1;
         self.runs += runs;
         self.weight += weight;
+        if now.since(self.begun) >= Self::QUICK * Self::SPAN {
+            // Runs have become slow: whoever takes tickets together would keep others waiting.
+            self.handful = 1;
+        }
         if self.slices < Self::SPAN { Turn::Mine } else { self.span_over(now) }
     }
 
@@ -191,6 +195,10 @@ mod tests {
         assert_eq!(handful(1, Pace::QUICK), 1, "slow runs would keep others waiting");
         assert_eq!(handful(Pace::RUNS - 1, FAST), HANDFUL);
         assert_eq!(handful(Pace::RUNS, FAST), 1, "tickets are a small part of the cost");
+        assert_eq!(handful(1, FAST), HANDFUL);
+        worker.now = worker.now.plus(Pace::QUICK * Pace::SPAN);
+        assert_eq!(worker.pace.slice_over(1, 1, worker.now), Turn::Mine);
+        assert_eq!(worker.pace.handful, 1, "one slow run is enough");
     }
 
     #[test]

@@ -50,9 +50,12 @@ const ROUND_ENDS: Duration = Duration::from_millis(2);
 /// The part of a processor that the sweep takes at most: one in so many.
 const SHARE: u32 = 10;
 
+/// A round that seems to have taken longer was held up, which is no reason to wait for long.
+const LONGEST: Duration = Duration::from_millis(25);
+
 /// From the beginning of a round, which took so many of all shards and so long, to the next.
 fn pause(done: u32, shards: u32, took: Duration) -> Duration {
-    (SWEEP * SWEEP_ROUNDS * done / shards).max(took * SHARE)
+    (SWEEP * SWEEP_ROUNDS * done / shards).max(took.min(LONGEST) * SHARE)
 }
 
 impl<C: Code> Shared<C> {
@@ -125,5 +128,6 @@ mod tests {
         let took = ROUND_ENDS * 2;
         assert_eq!(pause(1, shards, took), took * SHARE);
         assert_eq!(pause(1, shards, Duration::ZERO), SWEEP / most);
+        assert_eq!(pause(1, shards, Duration::from_secs(3_600)), LONGEST * SHARE, "it was held up");
     }
 }

@@ -36,7 +36,7 @@ struct Hand<C> {
     /// The number of its handful, from 1 on; 0 if nothing is in it. Written under the lock, read by
     /// whoever looks for a ticket.
     number: AtomicU64,
-    /// A leaf, and nearly always its worker's own.
+    /// Nearly always its worker's own. Only the lane's channel is touched under it.
     tickets: Mutex<VecDeque<Ticket<C>>>,
 }
 
@@ -58,22 +58,24 @@ impl<C: Code> Hands<C> {
         all[hand % all.len()].0.take()
     }
 
-    /// A ticket of a hand whose worker is kept: everybody else has had two handfuls since.
+    /// A ticket of a hand whose worker is kept: twice as many handfuls as there are hands have been
+    /// taken since.
     pub(super) fn overdue(&self) -> Option<Ticket<C>> {
         let all = self.all.get()?;
         let turns = 2 * all.len() as u64;
-        let before = self.taken.load(Ordering::Acquire).saturating_sub(turns);
-        all.iter()
-            .filter(|hand| hand.0.number.load(Ordering::Acquire) <= before)
-            .find_map(|hand| hand.0.take())
+        self.oldest(self.taken.load(Ordering::Acquire).saturating_sub(turns))
     }
 
-    /// A ticket of any hand.
+    /// A ticket of any hand, of the oldest handful.
     pub(super) fn any(&self) -> Option<Ticket<C>> {
-        if planted!(KeptHands) {
-            return None;
-        }
-        self.all.get()?.iter().find_map(|hand| hand.0.take())
+        if planted!(KeptHands) { None } else { self.oldest(u64::MAX) }
+    }
+
+    /// A ticket of the oldest handful, if its number is no higher.
+    fn oldest(&self, number: u64) -> Option<Ticket<C>> {
+        let all = self.all.get()?.iter().map(|hand| (hand.0.number.load(Ordering::Acquire), hand));
+        let (_, hand) = all.filter(|(n, _)| (1..=number).contains(n)).min_by_key(|(n, _)| *n)?;
+        hand.0.take()
     }
 
     /// Puts a handful into this hand.

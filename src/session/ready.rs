@@ -83,7 +83,7 @@ impl<C: Code> Ready<C> {
 
     /// The oldest normal ticket, but for handfuls that are in others' hands: only who takes no handful
     /// looks there first. P8: what is in the hand of a worker that is kept goes before what is in the
-    /// channel, at the latest when everybody else has had two handfuls.
+    /// channel, at the latest when two handfuls for each hand have been taken since.
     fn take_normal(&self, grasp: Option<Grasp>) -> Option<Ticket<C>> {
         let one = || self.normal.1.try_recv().ok();
         let Some(Grasp { hand, most }) = grasp else {
@@ -113,7 +113,7 @@ impl<C: Code> Ready<C> {
         head.take()
     }
 
-    /// How many tickets of this priority wait, as far as anybody can say.
+    /// How many tickets of this priority are in their channel, as far as anybody can say.
     pub(super) fn len(&self, priority: Priority) -> usize {
         match priority {
             Priority::Foreground => self.foreground.1.len(),
@@ -122,7 +122,7 @@ impl<C: Code> Ready<C> {
         }
     }
 
-    /// The oldest ticket of this priority.
+    /// The oldest ticket of this priority that is in its channel.
     pub(super) fn take_oldest(&self, priority: Priority) -> Option<Ticket<C>> {
         match priority {
             Priority::Foreground => self.foreground.1.try_recv().ok(),

@@ -11,7 +11,7 @@ use crate::sync::tally::AtomicUsize;
 use crate::sync::{Arc, Mutex, MutexGuard, lock_hot};
 use crate::time::Moment;
 
-/// All state of one key, in the order of how often it is touched.
+/// All state of one key, in the order of how often it is touched, but for the last.
 #[repr(C)]
 pub(crate) struct Session<C> {
     /// What the live run reads at its boundary. Written under the lock, read by the run.

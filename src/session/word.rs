@@ -3,7 +3,7 @@
 /// A whole word, unpacked. 24 + 13 + 14 + 13 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word {
-    /// Tickets in the ready channels that no worker has been promised.
+    /// Tickets in the lane that no worker has been promised.
     pub(crate) tickets: u32,
     /// Workers that sleep, and that nobody has rung for.
     pub(crate) idle: u32,
