@@ -36,7 +36,7 @@ pub(super) struct Pace {
     /// Spans that must be short of runs until it is the others' turn; and how many were.
     patience: u32,
     short: u32,
-    /// Tickets that it may take at once: some if its last span was quick.
+    /// Tickets that it may take at once: some if tickets held up its last span.
     pub(super) handful: u32,
 }
 
@@ -101,12 +101,11 @@ impl Pace {
         } else if after == Turn::Others {
             self.patience = (self.patience * 2).min(Self::MOST);
         }
-        let quick = took < Self::QUICK * Self::SPAN;
-        self.handful = if quick && weight < Self::RUNS * Self::SPAN { HANDFUL } else { 1 };
-        if !quick || weight >= Self::RUNS * Self::SPAN {
-            self.short = 0;
+        if took >= Self::QUICK * Self::SPAN || weight >= Self::RUNS * Self::SPAN {
+            (self.handful, self.short) = (1, 0);
             return Turn::Mine;
         }
+        self.handful = HANDFUL;
         self.short += 1;
         let due = self.short >= self.patience && now >= self.working;
         if due { Turn::Others } else { Turn::Mine }

@@ -1,10 +1,10 @@
-//! Where a session's next entry will lie, as whoever queued the last one saw it.
+//! Where something lies that will be written soon, as whoever was there last saw it.
 
-use super::entry::{Code, Entry, ask_for};
+use super::entry::{Code, ask_for};
 use crate::sync::tally::{AtomicUsize, Ordering};
 
-/// The address of a session's next entry; 0 before the first. A session has one for whoever comes
-/// by its key, and each handle one of its own.
+/// The address of a session's next entry, or of its machine; 0 before the first. For the entry a
+/// session has one for whoever comes by its key, and each handle one of its own.
 ///
 /// Whoever queues the next entry asks for its cache line, and for the lock's, before it does
 /// anything else: a worker had both, and the lock and its release each wait until all that was
@@ -21,19 +21,18 @@ impl Clone for Hint {
 }
 
 impl Hint {
-    /// Asks for the place.
+    /// Asks for the place, in which a `T` lies, or will.
     #[inline]
-    pub(super) fn ask<C: Code>(&self) {
+    pub(super) fn ask<C: Code, T>(&self) {
         let place = self.0.load(Ordering::Relaxed);
         if place != 0 {
-            let place = std::ptr::without_provenance::<Entry<C>>(place);
-            ask_for::<C>(place.cast(), size_of::<Entry<C>>());
+            ask_for::<C>(std::ptr::without_provenance(place), size_of::<T>());
         }
     }
 
-    /// Said by whoever has queued an entry, under the session's lock.
+    /// Said by whoever was there, under the session's lock.
     #[inline]
-    pub(crate) fn note<C>(&self, place: *const Entry<C>) {
+    pub(crate) fn note<T>(&self, place: *const T) {
         self.0.store(place.addr(), Ordering::Relaxed);
     }
 }
@@ -43,7 +42,7 @@ mod tests {
     use std::cell::RefCell;
     use std::collections::BTreeSet;
 
-    use super::super::entry::{LINE, ask_for_shared};
+    use super::super::entry::{Entry, LINE, ask_for_shared};
     use super::*;
     use crate::sync::Arc;
 
@@ -62,7 +61,7 @@ mod tests {
     #[test]
     fn a_hint_asks_for_both_ends_of_the_place_that_was_noted_last() {
         let asks = |hint: &Hint| {
-            hint.ask::<Asked>();
+            hint.ask::<Asked, Entry<Asked>>();
             ASKED.take()
         };
         let hint = Hint::default();

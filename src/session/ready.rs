@@ -191,6 +191,25 @@ mod tests {
     }
 
     #[test]
+    fn p8_a_hand_that_is_kept_is_emptied_by_others_although_the_channel_never_is() {
+        let (ready, new) = (Ready::new(), 4..);
+        (0..4).for_each(|at| ready.put(Priority::Normal, ticket(at)));
+        let take = |hand| {
+            let grasp = Some(Grasp { hand, most: 4 });
+            let (_, ticket) = ready.take(grasp, || (Moment::START, Duration::ZERO));
+            ticket.issued.map_or(0, Moment::nanos)
+        };
+        assert_eq!(take(0), 0, "the others are in its hand");
+        let taken = new.map(|at| {
+            ready.put(Priority::Normal, ticket(at));
+            take(1)
+        });
+        // Of 64 hands at most: two handfuls for each.
+        let old: Vec<_> = taken.take(2 * 64 * 4 + 4).filter(|at| *at < 4).collect();
+        assert_eq!(old, [1, 2, 3]);
+    }
+
+    #[test]
     fn a_background_ticket_that_has_waited_goes_before_normal_but_not_before_foreground() {
         let ready = Ready::new();
         ready.put(Priority::Background, ticket(1));

@@ -2,12 +2,11 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::entry::{Code, ask_for};
+use super::entry::{Code, Entry};
 use super::hint::Hint;
 use super::machine::{Books, Machine};
 use crate::model::RunId;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::tally::AtomicUsize;
 use crate::sync::{Arc, Mutex, MutexGuard, lock_hot};
 use crate::time::Moment;
 
@@ -31,9 +30,8 @@ pub(crate) struct Session<C> {
     pub(crate) hint: Hint,
     /// Never reused: the first half of made-up message ids.
     pub(crate) serial: u64,
-    /// Where its machine lies, or lay: to ask for it. Written under the lock, read by whoever is about
-    /// to lock.
-    machine: AtomicUsize,
+    /// Where its machine lies, or lay. Written under the lock, read by whoever is about to lock.
+    machine: Hint,
 }
 
 /// Whether a session has nothing but its books.
@@ -61,7 +59,7 @@ impl<C: Code> Session<C> {
             signal: AtomicU64::new(0),
             armed: AtomicU64::new(0),
             executing: AtomicU64::new(0),
-            machine: AtomicUsize::new(0),
+            machine: Hint::default(),
         }
     }
 
@@ -98,17 +96,14 @@ impl<C: Code> Session<C> {
     fn wake(&self, body: &mut Body<C>) {
         // Serial numbers begin with 1.
         let machine = Box::new(Machine::wake(self.serial.wrapping_sub(1), body.asleep));
-        self.machine.store((&raw const *machine).addr(), Ordering::Relaxed);
+        self.machine.note(&raw const *machine);
         body.awake = Some(machine);
     }
 
     /// Asks for the machine, of which somebody is about to start a run.
     #[inline]
     pub(super) fn ask_machine(&self) {
-        let machine = self.machine.load(Ordering::Relaxed);
-        if machine != 0 {
-            ask_for::<C>(std::ptr::without_provenance(machine), size_of::<Machine<C>>());
-        }
+        self.machine.ask::<C, Machine<C>>();
     }
 
     /// Whether this is the session of `key`, to which something is about to come: what that will
@@ -123,7 +118,7 @@ impl<C: Code> Session<C> {
     #[inline]
     pub(crate) fn ask(&self, hint: &Hint) {
         C::prefetch(&raw const self.body);
-        hint.ask::<C>();
+        hint.ask::<C, Entry<C>>();
     }
 
     /// The signal word: one load.

@@ -152,7 +152,7 @@ const LOTS: u8 = 16;
 /// All state of one session.
 ///
 /// In the order of who touches it: the admission of a closure behind others the first 64 bytes,
-/// a run that follows a run all but the last.
+/// a run that follows a run all but the tickets and the timer.
 #[repr(C)]
 pub(crate) struct Machine<C> {
     extra: Option<Box<Extra>>,
